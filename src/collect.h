@@ -1,0 +1,38 @@
+/* What an answer amounts to: its choices' text, reasoning, refusals and tool
+ * calls, put together from events. Pure.
+ *
+ * Also the one place that knows which tool calls have begun: dialects repeat
+ * ids and names, send none, or number from one.
+ */
+#ifndef UVLLM_SRC_COLLECT_H
+#define UVLLM_SRC_COLLECT_H
+
+#include "buf.h"
+#include "uvllm/types.h"
+
+enum { UVLLM__MAX_CHOICES = 1024, UVLLM__MAX_TOOLS = 1024 }; /* beyond: UVLLM_EPROTO */
+
+typedef struct uvllm__collect_s uvllm__collect_t;
+
+int uvllm__collect_new(uvllm__collect_t** c, const uvllm_alloc_t* alloc, size_t max_bytes,
+                       int keep_content);
+void uvllm__collect_free(uvllm__collect_t* c);
+void uvllm__collect_clear(uvllm__collect_t* c); /* another attempt; keeps memory */
+
+/* 0, UV_ENOMEM, UVLLM_ETOOLARGE, UVLLM_EPROTO. */
+int uvllm__collect_text(uvllm__collect_t* c, uint32_t choice, uvllm_event_type type,
+                        uvllm_str_t text);
+/* Takes a fragment and says through *begins whether a TOOL_BEGIN is due first. */
+int uvllm__collect_tool(uvllm__collect_t* c, uint32_t choice, uint32_t index, uvllm_str_t id,
+                        uvllm_str_t name, uvllm_str_t json, int* begins);
+int uvllm__collect_stop(uvllm__collect_t* c, uint32_t choice, uvllm_stop_reason stop);
+
+/* For the result: slices of the collector's memory, valid until the next change.
+ * *choices is NULL without keep_content. */
+int uvllm__collect_choices(uvllm__collect_t* c, const uvllm_choice_t** choices, size_t* nchoices);
+/* An OpenAI response body (chat.completion or text_completion) made from the
+ * choices. `created` in Unix seconds. Appended to out. */
+int uvllm__collect_body(uvllm__collect_t* c, uvllm_op op, uvllm_str_t id, const char* model,
+                        uint64_t created, const uvllm_usage_t* usage, uvllm__buf_t* out);
+
+#endif
