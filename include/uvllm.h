@@ -157,6 +157,10 @@ UVLLM_EXTERN int uvllm_submit(uvllm_client_t* client,
                               void* data,
                               uvllm_req_t** req);
 
+/* Why the last uvllm_submit() or uvllm_provider_set() of this client failed, in
+ * words; valid until the next of these calls. "" if none has. */
+UVLLM_EXTERN const char* uvllm_last_error(const uvllm_client_t* client);
+
 /* No events after this; the upstream is dropped at once; done_cb runs later
  * with UV_ECANCELED and the usage known or estimated, or with the answer's own
  * status if that was already complete. Idempotent.
@@ -182,7 +186,9 @@ UVLLM_EXTERN uvllm_client_t* uvllm_req_client(const uvllm_req_t* req);
 
 typedef struct uvllm_stats_s {
   uint32_t queued, inflight;
-  uint64_t completed, failed, cancelled, attempts, retries, unpriced;
+  uint32_t waiting_limit, waiting_budget; /* of the queued: what they wait for */
+  uint32_t waiting_retry;                 /* besides the queued */
+  uint64_t completed, failed, cancelled, attempts, retries, unpriced, answers_429;
   int64_t held_pusd; /* worst case of what is in flight; counts on the budget */
   uvllm_usage_t usage; /* settled */
 } uvllm_stats_t;

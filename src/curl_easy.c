@@ -1,0 +1,363 @@
+/* Easy handles: pooled, their options set once, and what curl calls back.
+ *
+ * Invariants: a handle is never reset, so each option that one request sets is
+ * set by every request; nothing is removed from a multi handle in here, since
+ * all of it runs inside curl.
+ */
+#include "http_curl.h"
+
+#include <errno.h>
+
+enum {
+  MAX_IDLE = 512,             /* handles kept for later */
+  MAX_HEADER_BYTES = 64 * 1024,
+  MAX_HEADERS = 200
+};
+
+
+static int end_with(uvllm__exchange_t* x, int err) {
+  x->err = err;
+  return 0; /* a short count: curl ends the transfer */
+}
+
+
+static size_t on_write(char* data, size_t size, size_t n, void* ctx) {
+  uvllm__easy_t* e = ctx;
+  uvllm__exchange_t* x = e->x;
+  n *= size;
+  if (n == 0)
+    return 0;
+  int err = x->cbs->body(x, data, n);
+  if (err != 0)
+    return (size_t) end_with(x, err);
+  if (x->want_pause && !x->is_paused) {
+    x->is_paused = 1;
+    curl_easy_pause(e->curl, CURLPAUSE_RECV);
+  }
+  return n;
+}
+
+
+static uvllm_str_t trim(const char* s, size_t n) {
+  while (n > 0 && (*s == ' ' || *s == '\t'))
+    s++, n--;
+  while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r' || s[n - 1] == '\n'))
+    n--;
+  uvllm_str_t r = { s, n };
+  return r;
+}
+
+
+static void on_status_line(uvllm__easy_t* e, uvllm_str_t line) {
+  const char* space = memchr(line.base, ' ', line.len);
+  int status = 0;
+  for (const char* p = space; p != NULL && ++p < line.base + line.len && *p >= '0' && *p <= '9';)
+    status = status < 1000 ? status * 10 + (*p - '0') : status;
+  e->skip_headers = status / 100 == 1;
+  if (!e->skip_headers)
+    e->x->cbs->status(e->x, status);
+}
+
+
+static int on_header_line(uvllm__exchange_t* x, uvllm_str_t line) {
+  const char* colon = memchr(line.base, ':', line.len);
+  if (colon == NULL)
+    return 0;
+  uvllm_str_t name = { line.base, (size_t) (colon - line.base) };
+  return x->cbs->header(x, name, trim(colon + 1, line.len - name.len - 1));
+}
+
+
+static size_t on_header(char* data, size_t size, size_t n, void* ctx) {
+  uvllm__easy_t* e = ctx;
+  uvllm__exchange_t* x = e->x;
+  n *= size;
+  x->header_bytes += n;
+  if (x->header_bytes > MAX_HEADER_BYTES || ++x->nheaders > MAX_HEADERS)
+    return (size_t) end_with(x, UVLLM_ETOOLARGE);
+  if (x->in_body)
+    return n; /* trailers mean nothing to us */
+  uvllm_str_t line = trim(data, n);
+  if (line.len >= 5 && memcmp(line.base, "HTTP/", 5) == 0)
+    on_status_line(e, line);
+  else if (line.len == 0)
+    x->in_body = !e->skip_headers;
+  else if (!e->skip_headers) {
+    int err = on_header_line(x, line);
+    if (err != 0)
+      return (size_t) end_with(x, err);
+  }
+  return n;
+}
+
+
+/* The request is about to be written onto a connection that stands. */
+static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int local_port) {
+  uvllm__easy_t* e = ctx;
+  (void) ip, (void) local_ip, (void) port, (void) local_port;
+  if (e->name != NULL) {
+    e->name->applied[e->shard->index] = e->generation;
+    e->name = NULL;
+  }
+  e->x->cbs->sent(e->x);
+  return CURL_PREREQFUNC_OK;
+}
+
+
+static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
+  CURL* c = e->curl;
+  curl_easy_setopt(c, CURLOPT_PRIVATE, e);
+  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
+  curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(c, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https"); /* the origin was checked */
+  curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+  curl_easy_setopt(c, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* else every connection parses all roots */
+  curl_easy_setopt(c, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE); /* no key to a proxy */
+  curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, 30L);
+  curl_easy_setopt(c, CURLOPT_TCP_KEEPINTVL, 15L);
+  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, 600000L); /* the deadlines are ours */
+  curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, 25L);
+  curl_easy_setopt(c, CURLOPT_MAXLIFETIME_CONN, 600L);
+  curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* dns.c says when */
+  curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+#ifdef CURLOPT_QUICK_EXIT
+  curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, e->error);
+  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_write);
+  curl_easy_setopt(c, CURLOPT_WRITEDATA, e);
+  curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(c, CURLOPT_HEADERDATA, e);
+  curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_ready_to_send);
+  curl_easy_setopt(c, CURLOPT_PREREQDATA, e);
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, uvllm__open_socket);
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t); /* never the request: connections outlive it */
+  curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, uvllm__close_socket);
+  curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, t);
+}
+
+
+uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t) {
+  uvllm__easy_t* e = t->idle;
+  if (e != NULL) {
+    t->idle = e->next;
+    t->nidle--;
+    return e;
+  }
+  e = uvllm__calloc(t->host.alloc, 1, sizeof(*e));
+  if (e == NULL)
+    return NULL;
+  uvllm__buf_init(&e->url, t->host.alloc, SIZE_MAX);
+  e->curl = curl_easy_init();
+  if (e->curl == NULL) {
+    uvllm__free(t->host.alloc, e);
+    return NULL;
+  }
+  set_once(e, t);
+  return e;
+}
+
+
+static void free_easy(uvllm__transport_t* t, uvllm__easy_t* e) {
+  curl_easy_cleanup(e->curl);
+  uvllm__buf_free(&e->url);
+  uvllm__free(t->host.alloc, e);
+}
+
+
+void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
+  e->x = NULL;
+  e->shard = NULL;
+  e->name = NULL;
+  uvllm__free(t->host.alloc, e->resolve_line);
+  if (e->resolve_line != NULL)
+    curl_easy_setopt(e->curl, CURLOPT_RESOLVE, NULL);
+  e->resolve_line = NULL;
+  if (t->closing || t->nidle >= MAX_IDLE) {
+    free_easy(t, e);
+    return;
+  }
+  e->next = t->idle;
+  t->idle = e;
+  t->nidle++;
+}
+
+
+void uvllm__easy_free_all(uvllm__transport_t* t) {
+  while (t->idle != NULL) {
+    uvllm__easy_t* e = t->idle;
+    t->idle = e->next;
+    free_easy(t, e);
+  }
+}
+
+
+/* curl copies and parses the URL: most requests go where the last one went. */
+static int set_url(uvllm__easy_t* e, const uvllm__exchange_t* x) {
+  size_t base = strlen(x->origin->base_url), path = x->http->path.len;
+  if (e->url.len == base + path + 1 && memcmp(e->url.base, x->origin->base_url, base) == 0 &&
+      memcmp(e->url.base + base, x->http->path.base, path) == 0)
+    return 0;
+  uvllm__buf_clear(&e->url);
+  uvllm__buf_append(&e->url, x->origin->base_url, base);
+  uvllm__buf_append(&e->url, x->http->path.base, path);
+  if (uvllm__buf_append(&e->url, "", 1) != 0 ||
+      curl_easy_setopt(e->curl, CURLOPT_URL, e->url.base) != CURLE_OK) {
+    e->url.len = 0;
+    return UV_ENOMEM;
+  }
+  return 0;
+}
+
+
+static int set_origin(uvllm__easy_t* e, const uvllm__origin_t* o) {
+  if (e->origin_id == o->id)
+    return 0;
+  e->origin_id = 0;
+  /* An empty proxy keeps curl from asking the environment. */
+  if (curl_easy_setopt(e->curl, CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "") != CURLE_OK ||
+      curl_easy_setopt(e->curl, CURLOPT_NOPROXY, "") != CURLE_OK)
+    return UV_ENOMEM;
+  if (o->ca_file != NULL && curl_easy_setopt(e->curl, CURLOPT_CAINFO, o->ca_file) != CURLE_OK)
+    return UV_ENOMEM;
+  if (o->ca_file == NULL) {
+    const char* bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+    if (curl_easy_setopt(e->curl, CURLOPT_CAINFO, bundle) != CURLE_OK)
+      return UV_ENOMEM;
+  }
+  e->origin_id = o->id;
+  return 0;
+}
+
+
+/* The list's nodes are ours, so nothing is allocated a request. */
+static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
+  static char no_expect[] = "Expect:"; /* else bodies over 1 MB wait for 100 Continue */
+  size_t n = http->nheaders;
+  for (size_t i = 0; i < n; i++) {
+    e->lines[i].data = uvllm__http_header_line(http, i);
+    e->lines[i].next = &e->lines[i + 1];
+  }
+  e->lines[n].data = no_expect;
+  e->lines[n].next = NULL;
+  curl_easy_setopt(e->curl, CURLOPT_HTTPHEADER, e->lines);
+}
+
+
+/* A method that curl would not take by itself from there being a body or not. */
+static int set_custom_method(uvllm__easy_t* e, const char* method, int has_body) {
+  const char* custom = strcmp(method, has_body ? "POST" : "GET") == 0 ? "" : method;
+  if (strcmp(custom, e->custom) == 0)
+    return 0;
+  e->custom[0] = '\0';
+  if (curl_easy_setopt(e->curl, CURLOPT_CUSTOMREQUEST, *custom != '\0' ? custom : NULL) != CURLE_OK)
+    return UV_ENOMEM;
+  strncpy(e->custom, custom, sizeof(e->custom) - 1);
+  return 0;
+}
+
+
+static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
+  uvllm_str_t body = uvllm__http_body(http);
+  if (body.base != NULL) {
+    curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body.len);
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base);
+  } else {
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(e->curl, CURLOPT_HTTPGET, 1L);
+    if (strcmp(http->method, "HEAD") == 0)
+      curl_easy_setopt(e->curl, CURLOPT_NOBODY, 1L);
+  }
+  return set_custom_method(e, http->method, body.base != NULL);
+}
+
+
+static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
+  if (name == NULL || name->applied[e->shard->index] == name->generation)
+    return 0;
+  const uvllm_alloc_t* a = e->x->transport->host.alloc;
+  e->resolve_line = uvllm__strdup(a, name->line);
+  if (e->resolve_line == NULL)
+    return UV_ENOMEM;
+  e->resolve.data = e->resolve_line;
+  e->resolve.next = NULL;
+  e->name = name;
+  e->generation = name->generation;
+  return curl_easy_setopt(e->curl, CURLOPT_RESOLVE, &e->resolve) == CURLE_OK ? 0 : UV_ENOMEM;
+}
+
+
+int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name) {
+  e->x = x;
+  e->skip_headers = 0;
+  e->error[0] = '\0';
+  int err = set_url(e, x);
+  if (err == 0)
+    err = set_origin(e, x->origin);
+  if (err == 0)
+    err = set_method(e, x->http);
+  if (err == 0)
+    err = set_addresses(e, name);
+  set_headers(e, x->http);
+  curl_easy_setopt(e->curl, CURLOPT_FRESH_CONNECT, (long) x->fresh);
+  return err;
+}
+
+
+static int os_error(const uvllm__easy_t* e, int otherwise) {
+  long no = 0;
+  curl_easy_getinfo(e->curl, CURLINFO_OS_ERRNO, &no);
+  if (no == 0 || no == EINPROGRESS || no == EAGAIN)
+    return otherwise;
+  return uv_translate_sys_error((int) no);
+}
+
+
+int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
+  if (e->x->err != 0)
+    return e->x->err;
+  switch (code) {
+    case CURLE_OK:
+      return 0;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return UV_EAI_NONAME;
+    case CURLE_COULDNT_CONNECT:
+      if (e->x->transport->socket_errno != 0)
+        return uv_translate_sys_error(e->x->transport->socket_errno);
+      return os_error(e, UV_ECONNREFUSED);
+    case CURLE_OPERATION_TIMEDOUT:
+      return UVLLM_ETIMECONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED:
+      return UVLLM_ETLS;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      return os_error(e, UV_ECONNRESET);
+    case CURLE_PARTIAL_FILE:
+      return UVLLM_ETRUNCATED;
+    case CURLE_OUT_OF_MEMORY: /* also what 7.88 says of a header line over 100 KB */
+      return e->x->header_bytes > 0 && !e->x->in_body ? UVLLM_ETOOLARGE : UV_ENOMEM;
+    case CURLE_FILESIZE_EXCEEDED:
+      return UVLLM_ETOOLARGE;
+    default:
+      return UVLLM_EPROTO;
+  }
+}

@@ -1,0 +1,273 @@
+/* curl's sockets and timers on the loop, by libcurl's multi_socket interface.
+ *
+ * Invariants: a descriptor that curl has open is in socks[]; its watcher is
+ * stopped before the descriptor is closed (so a number that is reused never
+ * meets an old watcher); curl's timeout 0 is a timer of 0, never a call from
+ * inside curl's callback.
+ *
+ * Transfers are dealt over several multi handles, filling the first ones first:
+ * curl walks all connections of a host for each new transfer, and few transfers
+ * on few handles keep connections warm.
+ */
+#include "http_curl.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+
+static void after_action(uvllm__shard_t* s) {
+  s->dirty = 1;
+  s->transport->host.schedule(s->transport->host.ctx);
+}
+
+
+static void on_timeout(uv_timer_t* timer) {
+  uvllm__shard_t* s = timer->data;
+  int running;
+  curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  after_action(s);
+}
+
+
+static int on_curl_timer(CURLM* multi, long ms, void* ctx) {
+  uvllm__shard_t* s = ctx;
+  (void) multi;
+  if (s->transport->closing)
+    return 0;
+  if (ms < 0)
+    return uv_timer_stop(&s->timer);
+  if (ms > 0)
+    uv_update_time(s->transport->host.loop);
+  return uv_timer_start(&s->timer, on_timeout, (uint64_t) ms, 0);
+}
+
+
+static void on_poll(uv_poll_t* poll, int status, int events);
+
+
+static int arm(uvllm__sock_t* k, int mask) {
+  if (k->armed == mask)
+    return 0;
+  k->armed = mask;
+  return mask == 0 ? uv_poll_stop(&k->poll) : uv_poll_start(&k->poll, mask, on_poll);
+}
+
+
+/* On an error libuv has stopped the watcher without a word: arm it again, a few
+ * times, unless curl has closed the socket meanwhile. */
+static void after_poll_error(uvllm__transport_t* t, uvllm__sock_t* k, int fd) {
+  if (t->socks[fd] != k)
+    return;
+  int mask = k->wanted;
+  k->armed = 0;
+  if (++k->errors <= 3)
+    arm(k, mask);
+}
+
+
+static void on_poll(uv_poll_t* poll, int status, int events) {
+  uvllm__sock_t* k = poll->data;
+  uvllm__shard_t* s = k->shard;
+  uvllm__transport_t* t = s->transport;
+  int fd = k->fd, flags = 0, running;
+  if (status == 0 && k->wanted == 0) {
+    arm(k, 0); /* idle in curl's pool, and the server said something or left */
+    return;
+  }
+  if (status == 0 && t->host.turn_is_over(t->host.ctx))
+    return; /* it stays readable: the next turn takes it */
+  if (status < 0)
+    flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
+  else
+    k->errors = 0;
+  if (events & UV_READABLE)
+    flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE)
+    flags |= CURL_CSELECT_OUT;
+  curl_multi_socket_action(s->multi, fd, flags, &running);
+  if (status < 0)
+    after_poll_error(t, k, fd);
+  after_action(s);
+}
+
+
+static void on_sock_closed(uv_handle_t* handle) {
+  uvllm__sock_t* k = handle->data;
+  uvllm__transport_t* t = k->shard->transport;
+  k->next = t->free_socks;
+  t->free_socks = k;
+  uvllm__transport_handle_closed(t);
+}
+
+
+static void drop_sock(uvllm__transport_t* t, int fd) {
+  uvllm__sock_t* k = fd >= 0 && fd < t->nsocks ? t->socks[fd] : NULL;
+  if (k == NULL)
+    return;
+  t->socks[fd] = NULL;
+  uv_poll_stop(&k->poll); /* at once: the number may come back in this very call */
+  t->nclosing++;
+  uv_close((uv_handle_t*) &k->poll, on_sock_closed);
+}
+
+
+static int grow_socks(uvllm__transport_t* t, int fd) {
+  if (fd < t->nsocks)
+    return 0;
+  int n = t->nsocks < 64 ? 64 : t->nsocks;
+  while (n <= fd)
+    n *= 2;
+  uvllm__sock_t** socks = uvllm__realloc(t->host.alloc, t->socks, (size_t) n * sizeof(*socks));
+  if (socks == NULL)
+    return UV_ENOMEM;
+  memset(socks + t->nsocks, 0, (size_t) (n - t->nsocks) * sizeof(*socks));
+  t->socks = socks;
+  t->nsocks = n;
+  return 0;
+}
+
+
+static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
+  uvllm__transport_t* t = s->transport;
+  if (grow_socks(t, fd) != 0)
+    return NULL;
+  uvllm__sock_t* k = t->free_socks;
+  if (k != NULL)
+    t->free_socks = k->next;
+  else if ((k = uvllm__malloc(t->host.alloc, sizeof(*k))) == NULL)
+    return NULL;
+  memset(k, 0, sizeof(*k));
+  if (uv_poll_init_socket(t->host.loop, &k->poll, fd) != 0) {
+    k->next = t->free_socks;
+    t->free_socks = k;
+    return NULL;
+  }
+  uv_unref((uv_handle_t*) &k->poll); /* the client's requests keep the loop alive */
+  k->poll.data = k;
+  k->shard = s;
+  k->fd = fd;
+  t->socks[fd] = k;
+  return k;
+}
+
+
+/* Failing here would poison the whole multi handle for good: a socket that
+ * cannot be watched is left to its request's deadline instead. */
+static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, void* sock) {
+  uvllm__shard_t* s = ctx;
+  uvllm__transport_t* t = s->transport;
+  (void) easy;
+  (void) sock;
+  uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
+  if (what == CURL_POLL_REMOVE) {
+    if (k != NULL)
+      k->wanted = 0;
+    return 0;
+  }
+  if (t->closing)
+    return 0;
+  if (k == NULL && (k = add_sock(s, fd)) == NULL) {
+    t->host.log(t->host.ctx, 0, "out of memory: a socket cannot be watched");
+    return 0;
+  }
+  k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
+  arm(k, k->wanted);
+  return 0;
+}
+
+
+curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr) {
+  uvllm__transport_t* t = ctx;
+  (void) purpose;
+  int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+  if (fd < 0)
+    t->socket_errno = errno;
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+
+int uvllm__close_socket(void* ctx, curl_socket_t fd) {
+  drop_sock(ctx, fd);
+  return close(fd);
+}
+
+
+static uvllm__shard_t* new_shard(uvllm__transport_t* t) {
+  uvllm__shard_t* s = uvllm__calloc(t->host.alloc, 1, sizeof(*s));
+  if (s == NULL)
+    return NULL;
+  s->multi = curl_multi_init();
+  if (s->multi == NULL) {
+    uvllm__free(t->host.alloc, s);
+    return NULL;
+  }
+  s->transport = t;
+  s->index = t->nshards;
+  uv_timer_init(t->host.loop, &s->timer);
+  uv_unref((uv_handle_t*) &s->timer);
+  s->timer.data = s;
+  curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+  curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
+  curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+  curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
+  curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 4L * SHARD_ROOM);
+  t->shards[t->nshards++] = s;
+  return s;
+}
+
+
+static uvllm__shard_t* emptiest_shard(uvllm__transport_t* t) {
+  uvllm__shard_t* s = t->nshards > 0 ? t->shards[0] : NULL;
+  for (unsigned int i = 1; i < t->nshards; i++)
+    if (t->shards[i]->active < s->active)
+      s = t->shards[i];
+  return s;
+}
+
+
+/* The first with room; when all are full, one more; at last the emptiest. */
+uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t) {
+  uvllm__shard_t* s = NULL;
+  unsigned int i = t->first_with_room;
+  while (i < t->nshards && t->shards[i]->active >= SHARD_ROOM)
+    i++;
+  t->first_with_room = i;
+  if (i < t->nshards)
+    s = t->shards[i];
+  else if (t->nshards < MAX_SHARDS)
+    s = new_shard(t);
+  if (s == NULL)
+    s = emptiest_shard(t);
+  if (s != NULL)
+    s->active++;
+  return s;
+}
+
+
+void uvllm__shard_release(uvllm__shard_t* s) {
+  s->active--;
+  if (s->active < SHARD_ROOM && s->index < s->transport->first_with_room)
+    s->transport->first_with_room = s->index;
+}
+
+
+static void on_timer_closed(uv_handle_t* handle) {
+  uvllm__shard_t* s = handle->data;
+  uvllm__transport_t* t = s->transport;
+  uvllm__transport_handle_closed(t);
+}
+
+
+/* curl closes its pooled connections here, through uvllm__close_socket(). */
+void uvllm__shards_close(uvllm__transport_t* t) {
+  for (unsigned int i = 0; i < t->nshards; i++) {
+    curl_multi_cleanup(t->shards[i]->multi);
+    t->shards[i]->multi = NULL;
+    t->nclosing++;
+    uv_close((uv_handle_t*) &t->shards[i]->timer, on_timer_closed);
+  }
+  for (int fd = 0; fd < t->nsocks; fd++)
+    drop_sock(t, fd);
+}

@@ -1,0 +1,40 @@
+/* Names to addresses, off the loop: each name is asked for once, however many
+ * requests wait for it, and again when its time is up.
+ */
+#ifndef UVLLM_SRC_DNS_H
+#define UVLLM_SRC_DNS_H
+
+#include "http.h"
+
+enum { UVLLM__DNS_SLOTS = 64 }; /* users of the answers that keep a copy (shards) */
+
+typedef struct uvllm__dns_s uvllm__dns_t;
+
+typedef struct uvllm__dns_name_s {
+  struct uvllm__dns_name_s* next;
+  uvllm__dns_t* dns;
+  char* host;
+  unsigned int port;
+  char* line;            /* "host:port:address,address", for CURLOPT_RESOLVE; or NULL */
+  uint64_t generation;   /* counts the answers, from 1 */
+  uint64_t expires_ns;
+  int asking, stale;     /* stale: an address did not work, wait for new ones */
+  uv_getaddrinfo_t req;
+  uvllm__exchange_t* waiting;
+  uint64_t applied[UVLLM__DNS_SLOTS]; /* the generation each slot has */
+} uvllm__dns_name_t;
+
+/* ready() runs for each exchange that waited, from the loop; err: 0 or UV_EAI_*. */
+int uvllm__dns_new(uvllm__dns_t** dns, uv_loop_t* loop, const uvllm_alloc_t* alloc,
+                   void (*ready)(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err));
+/* closed() runs once no question is open any more. No exchange may wait. */
+void uvllm__dns_close(uvllm__dns_t* dns, void (*closed)(void* ctx), void* ctx);
+
+/* 0: *name has a line. UV_EAGAIN: x waits, ready() will run. Or an error. */
+int uvllm__dns_lookup(uvllm__dns_t* dns, const uvllm__origin_t* origin, uvllm__exchange_t* x,
+                      uvllm__dns_name_t** name);
+/* An address of it did not work: ask again before the next use. */
+void uvllm__dns_distrust(uvllm__dns_t* dns, const uvllm__origin_t* origin);
+void uvllm__dns_forget_waiter(uvllm__exchange_t* x);
+
+#endif

@@ -1,0 +1,74 @@
+/* One exchange of bytes with a server: a request goes out, an answer comes
+ * back. Knows nothing of language models; a transport stands behind it.
+ *
+ * Callbacks come from the loop, never from inside start(), cancel() or pause().
+ * `end` is the last one and comes once, unless the exchange is cancelled.
+ * Inside callbacks only pause() may be called; everything else waits for the
+ * client's drain.
+ */
+#ifndef UVLLM_SRC_HTTP_H
+#define UVLLM_SRC_HTTP_H
+
+#include <uv.h>
+#include "http_build.h"
+#include "origin.h"
+
+typedef struct uvllm__exchange_s uvllm__exchange_t;
+typedef struct uvllm__transport_s uvllm__transport_t;
+
+typedef struct uvllm__exchange_cbs_s {
+  /* The request goes onto a connection; again when the transport resends it by
+   * itself because a kept-alive connection turned out to be dead. */
+  void (*sent)(uvllm__exchange_t* x);
+  void (*status)(uvllm__exchange_t* x, int http_status); /* 1xx are not told */
+  /* 0, or a code that ends the exchange; likewise body(). */
+  int (*header)(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value);
+  int (*body)(uvllm__exchange_t* x, const char* data, size_t len);
+  /* err: 0, UV_E* or UVLLM_E*; `message` says more, or is "". */
+  void (*end)(uvllm__exchange_t* x, int err, const char* message);
+} uvllm__exchange_cbs_t;
+
+/* Embedded in its owner. The caller sets the first part and keeps it valid from
+ * start() to `end` or cancel(). */
+struct uvllm__exchange_s {
+  const uvllm__exchange_cbs_t* cbs;
+  uvllm__origin_t* origin;
+  uvllm_http_t* http;
+  int fresh; /* take no kept-alive connection */
+
+  /* the transport's */
+  uvllm__transport_t* transport;
+  uvllm__exchange_t* next; /* among those that wait for a name */
+  uvllm__exchange_t** prev;
+  void* handle;
+  int err;
+  unsigned int nheaders;
+  size_t header_bytes;
+  int in_body, want_pause, is_paused;
+};
+
+/* What the transport asks of the client, besides the exchange's callbacks. */
+typedef struct uvllm__transport_host_s {
+  uv_loop_t* loop;
+  const uvllm_alloc_t* alloc;
+  void (*schedule)(void* ctx);        /* transport_drain() is wanted this turn */
+  int (*turn_is_over)(void* ctx);     /* others want to run: leave it readable */
+  void (*log)(void* ctx, int level, const char* msg);
+  void* ctx;
+} uvllm__transport_host_t;
+
+int uvllm__transport_new(uvllm__transport_t** t, const uvllm__transport_host_t* host);
+/* No exchange may be left. closed() runs when the loop has let go of it all. */
+void uvllm__transport_close(uvllm__transport_t* t, void (*closed)(void* ctx), void* ctx);
+/* Tell about exchanges that have ended. From a clean stack. */
+void uvllm__transport_drain(uvllm__transport_t* t);
+
+/* 0, or a code, and then no callback. */
+int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x);
+/* Drop it at once; no callback after this. Not from inside its callbacks. */
+void uvllm__exchange_cancel(uvllm__exchange_t* x);
+void uvllm__exchange_pause(uvllm__exchange_t* x);
+/* From a clean stack: bytes may come before it returns. */
+void uvllm__exchange_resume(uvllm__exchange_t* x);
+
+#endif

@@ -1,0 +1,87 @@
+/* The inside of the curl transport, shared by its three files: http_curl.c (the
+ * exchange's life), curl_easy.c (handles, options, curl's callbacks) and
+ * curl_socket.c (sockets and timers on the loop).
+ */
+#ifndef UVLLM_SRC_HTTP_CURL_H
+#define UVLLM_SRC_HTTP_CURL_H
+
+#include <curl/curl.h>
+#include "dns.h"
+
+enum {
+  MAX_SHARDS = UVLLM__DNS_SLOTS,
+  SHARD_ROOM = 128 /* transfers before the next shard is used: curl walks a host's connections */
+};
+
+typedef struct uvllm__shard_s {
+  uvllm__transport_t* transport;
+  CURLM* multi;
+  uv_timer_t timer;
+  unsigned int index, active;
+  int dirty; /* messages may wait */
+} uvllm__shard_t;
+
+/* One pooled easy handle. Its options are set once; only what differs from the
+ * last use is set again. */
+typedef struct uvllm__easy_s {
+  struct uvllm__easy_s* next;
+  CURL* curl;
+  uvllm__shard_t* shard; /* NULL: idle */
+  uvllm__exchange_t* x;
+  uint64_t origin_id;    /* whose proxy and CA it is set up for */
+  uvllm__buf_t url;
+  char custom[16];       /* CURLOPT_CUSTOMREQUEST as it is set; "": none */
+  uvllm__dns_name_t* name; /* given with this request: applied once it is sent */
+  uint64_t generation;
+  char* resolve_line;
+  struct curl_slist resolve;
+  struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
+  int skip_headers; /* of a 1xx */
+  char error[CURL_ERROR_SIZE];
+} uvllm__easy_t;
+
+/* A socket that curl has open. The watcher stays armed between two requests on
+ * one connection, so that a kept-alive one costs no epoll_ctl. */
+typedef struct uvllm__sock_s {
+  uv_poll_t poll;
+  struct uvllm__sock_s* next; /* free ones */
+  uvllm__shard_t* shard;
+  int fd;
+  int armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */
+  int wanted; /* what curl wants; 0: idle in its pool */
+  int errors; /* in a row */
+} uvllm__sock_t;
+
+struct uvllm__transport_s {
+  uvllm__transport_host_t host;
+  uvllm__dns_t* dns;
+  uvllm__shard_t* shards[MAX_SHARDS];
+  unsigned int nshards, first_with_room;
+  uvllm__easy_t* idle; /* LIFO */
+  unsigned int nidle;
+  uvllm__sock_t** socks; /* by descriptor */
+  int nsocks;
+  uvllm__sock_t* free_socks;
+  unsigned int nclosing; /* handles that libuv still has */
+  int socket_errno;      /* of the last socket(2) that failed */
+  int closing;
+  void (*closed)(void* ctx);
+  void* closed_ctx;
+};
+
+/* curl_easy.c */
+uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t);
+int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name);
+void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e);
+void uvllm__easy_free_all(uvllm__transport_t* t);
+int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
+
+/* curl_socket.c */
+uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t);
+void uvllm__shard_release(uvllm__shard_t* s);
+void uvllm__shards_close(uvllm__transport_t* t);
+void uvllm__transport_handle_closed(uvllm__transport_t* t);
+curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr);
+int uvllm__close_socket(void* ctx, curl_socket_t fd);
+
+#endif

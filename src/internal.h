@@ -1,0 +1,290 @@
+/* The client's inside: who points to whom, and what each file of the core does.
+ *
+ *   client.c    life of a client, the turn (drain), timers
+ *   provider.c  providers and keys
+ *   submit.c    admission: copy, refuse, queue
+ *   facts.c     what a request will take: bytes, tokens, tier (pure)
+ *   req.c       a request's states and its one exit
+ *   dispatch.c  lanes: limits and budget, then an attempt
+ *   attempt.c   one attempt: build, exchange, outcome
+ *   deliver.c   what an adapter tells, to the caller's event_cb
+ *   retry.c     when again (pure)
+ *   account.c   settling limits and money
+ *   stats.c     counters
+ *
+ * It runs one way: nothing here calls a user's callback from inside the call
+ * that caused it, and every request leaves through uvllm__req_finish().
+ */
+#ifndef UVLLM_SRC_INTERNAL_H
+#define UVLLM_SRC_INTERNAL_H
+
+#include "collect.h"
+#include "emit.h"
+#include "estimate.h"
+#include "facts.h"
+#include "frames.h"
+#include "http.h"
+#include "uvllm.h"
+#include "uvllm/provider.h"
+#include "uvllm/queue.h"
+#include "uvllm/usage.h"
+
+#define UVLLM__MS UINT64_C(1000000)
+#define UVLLM__NEVER UINT64_MAX
+
+#define uvllm__container(ptr, type, member)                                    \
+  ((type*) (void*) ((char*) (ptr) - offsetof(type, member)))
+
+enum {
+  UVLLM__STARTS_PER_TURN = 64,
+  UVLLM__MAX_MESSAGE = 4096,        /* of a provider's error, kept for the result */
+  UVLLM__MAX_ERROR_BODY = 64 * 1024
+};
+
+typedef struct uvllm__attempt_s uvllm__attempt_t;
+
+/* ---- Providers ----------------------------------------------------------------- */
+
+/* What an attempt keeps of its provider, however that changes meanwhile. */
+typedef struct uvllm__conf_s {
+  unsigned int refs;
+  const uvllm_provider_ops_t* ops;
+  uvllm__origin_t* origin;
+  char* model;
+  char* price_as;
+  uvllm_kv_t* headers;
+  size_t nheaders;
+  int speaks_openai;  /* its whole answers are OpenAI bodies already */
+  int wants_key;
+} uvllm__conf_t;
+
+typedef struct uvllm__keyring_s {
+  unsigned int refs;
+  char *label, *key, *secret, *session;
+} uvllm__keyring_t;
+
+typedef enum {
+  UVLLM__WAITS_NOT,
+  UVLLM__WAITS_FOR_LIMIT,
+  UVLLM__WAITS_FOR_BUDGET
+} uvllm__wait;
+
+/* A name in the client: its lane and limits stay when its settings are replaced.
+ * Counted: the client's list, and each live request. */
+typedef struct uvllm__provider_s {
+  struct uvllm__provider_s* next;
+  unsigned int refs;
+  int removed;
+  char* name;
+  uvllm__conf_t* conf;
+  uvllm__keyring_t* key;     /* NULL: none */
+  uvllm_limiter_t* limiter;
+  uvllm_fair_t* lane;
+  uint64_t wake_ns;          /* its head cannot go before; NEVER: until one ends */
+  uvllm__wait waits;         /* and what for */
+} uvllm__provider_t;
+
+/* ---- Requests ------------------------------------------------------------------- */
+
+typedef enum {
+  UVLLM__NEW,
+  UVLLM__QUEUED,    /* in its provider's lane */
+  UVLLM__RUNNING,   /* an attempt is under way */
+  UVLLM__BACKOFF,   /* waits to enter the lane again */
+  UVLLM__FINISHING, /* in the finish queue */
+  UVLLM__DONE
+} uvllm__req_state;
+
+typedef struct uvllm__row_s { /* counters of one provider and tag */
+  struct uvllm__row_s* next;
+  char* provider;
+  char* tag;
+  uint32_t queued, inflight, waiting_retry;
+  uint64_t completed, failed, cancelled, attempts, retries, unpriced, answers_429;
+} uvllm__row_t;
+
+struct uvllm_req_s {
+  uvllm_fair_node_t lane_node;
+  uvllm_queue_node_t timer_node;
+  uvllm_req_t *prev, *next;     /* all that live */
+  uvllm_req_t* next_finished;
+  uvllm_req_t *next_resumed;
+  uvllm_client_t* client;
+  uvllm__provider_t* provider;
+  uvllm__row_t* row;
+  uvllm_request_t* request;     /* a copy in one block */
+  size_t request_bytes;
+  uvllm__facts_t facts;
+  uvllm_event_cb event_cb;
+  uvllm_done_cb done_cb;
+  void* data;
+  uint64_t id;
+
+  uvllm__req_state state;
+  int status;
+  int paused, in_resumed;
+  int delivered;                /* event_cb has seen content */
+  int priority;
+  uint64_t paused_ns;
+  int64_t key;                  /* its place in the queue, kept over retries */
+  uint64_t retry_at_ns;
+
+  uvllm__attempt_t* attempt;
+  int last_error;
+  uint32_t attempts, answers_429;
+  int http_status;
+  uvllm_cost_t debit;           /* taken from the limiter for this attempt */
+  uvllm_hold_t hold;
+  uvllm_usage_t usage;          /* settled attempts */
+  uvllm_timing_t timing;
+  char *message, *code, *request_id, *key_label;
+  uvllm__buf_t deferred;        /* events that came while paused */
+  size_t deferred_at;
+};
+
+/* One attempt: pooled, since most of it is buffers worth keeping. */
+struct uvllm__attempt_s {
+  uvllm__exchange_t x;
+  uvllm_emit_t emit;
+  uvllm__attempt_t* next;       /* in the pool */
+  uvllm_req_t* req;
+  uvllm__conf_t* conf;
+  uvllm__keyring_t* key;
+  void* state;                  /* the adapter's; begun: fini() is owed */
+  size_t state_cap;
+  int begun;
+  uvllm_http_t http;
+  uvllm__frames_t frames;
+  uvllm__collect_t* collect;
+  uvllm__buf_t held;            /* bytes that came while paused */
+  uvllm__buf_t body;            /* UVLLM_BODY: the server's own; or an error's */
+  char content_type[128];
+  int http_status;
+  int running;                  /* the exchange is under way */
+  int settled;                  /* limits and money are squared */
+  int next_exchange;            /* frame() or end() asked for another one */
+  int concluded, outcome;       /* the answer is over; it waits for resume */
+  int answering;                /* begin() has chosen the framing */
+  int complete;                 /* the adapter has seen the answer's end */
+  int failed;                   /* what frame() said */
+  int ended, end_err;           /* the exchange is over; perhaps not all is framed */
+  char* end_message;
+  unsigned int sends;
+  uint32_t exchange;
+  uvllm_usage_t usage;
+  int has_usage;
+  uint64_t content_bytes;
+  int should_retry;             /* the provider's word: 1, 0, or -1 */
+  int has_retry_after;
+  uint64_t retry_after_ns;
+  uint64_t clock_ns;            /* where the first-content or idle clock stands */
+  uint64_t complete_ns;
+  uint64_t read_ns;             /* when the bytes in hand were read */
+};
+
+/* ---- Client --------------------------------------------------------------------- */
+
+struct uvllm_client_s {
+  uv_loop_t* loop;
+  uvllm_alloc_t alloc;
+  uvllm_client_options_t options;
+  uvllm__transport_t* transport;
+  uvllm_prices_t* prices;
+  uvllm_tracker_t* tracker;
+  uvllm__estimate_t* estimate;
+  uvllm_json_parser_t* frame_parser;
+  uvllm_json_parser_t* submit_parser; /* a callback may submit while a frame is read */
+  uvllm_queue_t* timers;              /* requests by their next deadline */
+  uvllm__provider_t* providers;
+  uvllm__provider_t* next_provider;   /* where the next dispatch begins */
+  uvllm__row_t* rows[256];
+  unsigned int nrows;
+  uvllm_req_t* reqs;
+  uvllm_req_t *finished, **finished_tail;
+  uvllm_req_t *resumed, **resumed_tail;
+  uvllm__attempt_t* attempts;         /* the pool */
+  unsigned int npooled;
+
+  uv_timer_t timer;
+  uv_check_t check;
+  uv_idle_t idle;
+  uv_prepare_t prepare;
+  uint64_t armed_ns;                  /* what the timer is set to */
+  uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
+  int scheduled, draining;
+  uint32_t nqueued, ninflight, nlive;
+  uint32_t nbackoff;
+  uint64_t queued_bytes;
+  uint64_t next_id;
+  uint64_t random;
+  int wants_room;
+  char last_error[256];
+  int closing, transport_closed, nhandles;
+  uvllm_close_cb close_cb;
+  void* close_data;
+};
+
+/* client.c */
+void uvllm__schedule(uvllm_client_t* c); /* drain in this turn or the next */
+int uvllm__turn_is_over(const uvllm_client_t* c);
+void uvllm__wake_at(uvllm_client_t* c, uint64_t when_ns);
+void uvllm__log(uvllm_client_t* c, uvllm_log_level level, const char* format, ...)
+    __attribute__((format(printf, 3, 4)));
+uint64_t uvllm__random(uvllm_client_t* c);
+void uvllm__client_forget(uvllm_client_t* c, uvllm_req_t* req);
+
+/* provider.c */
+uvllm__provider_t* uvllm__provider_find(const uvllm_client_t* c, const char* name);
+void uvllm__provider_unref(uvllm_client_t* c, uvllm__provider_t* p);
+uvllm__conf_t* uvllm__conf_ref(uvllm__conf_t* conf);
+void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf);
+uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key);
+void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key);
+void uvllm__providers_free(uvllm_client_t* c);
+
+/* submit.c: keeps the reason for uvllm_last_error(), gives err back */
+int uvllm__refuse(uvllm_client_t* c, int err, const char* why);
+
+/* request_copy.c */
+int uvllm__request_copy(const uvllm_request_t* in, const uvllm_alloc_t* alloc,
+                        uvllm_request_t** out, size_t* bytes);
+void uvllm__request_free(const uvllm_alloc_t* alloc, uvllm_request_t* request, size_t bytes);
+
+/* req.c */
+void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state);
+int uvllm__req_enqueue(uvllm_req_t* req);
+void uvllm__req_finish(uvllm_req_t* req, int status);
+void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then free */
+void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);
+void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_t max);
+/* The next moment at which something is due for it; and doing it. */
+void uvllm__req_arm(uvllm_req_t* req);
+void uvllm__req_on_time(uvllm_req_t* req, uint64_t now);
+void uvllm__req_free(uvllm_req_t* req);
+
+/* dispatch.c: attempts for the lanes' heads; 1 if more could start next turn. */
+int uvllm__dispatch(uvllm_client_t* c, uint64_t now);
+void uvllm__lanes_may_go(uvllm_client_t* c); /* a limit, hold or place is free again */
+
+/* attempt.c */
+int uvllm__attempt_start(uvllm_req_t* req, uint64_t now);
+void uvllm__attempt_strike(uvllm_req_t* req, int err); /* a clock of it has run out */
+void uvllm__attempt_go_on(uvllm_req_t* req);           /* after resume */
+void uvllm__attempt_stop(uvllm_req_t* req);            /* cancels and settles what is open */
+void uvllm__attempt_result(uvllm_req_t* req, uvllm_result_t* result);
+void uvllm__attempt_release(uvllm_req_t* req);         /* back to the pool */
+void uvllm__attempts_free(uvllm_client_t* c);
+
+/* deliver.c */
+extern const uvllm__emit_ops_t uvllm__deliver_ops;
+void uvllm__deliver(uvllm_req_t* req, const uvllm_event_t* event);
+void uvllm__deliver_deferred(uvllm_req_t* req);
+
+/* account.c */
+void uvllm__settle_attempt(uvllm_req_t* req, int status);
+
+/* stats.c */
+uvllm__row_t* uvllm__row_get(uvllm_client_t* c, const char* provider, const char* tag);
+void uvllm__rows_free(uvllm_client_t* c);
+
+#endif

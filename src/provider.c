@@ -1,0 +1,262 @@
+/* Providers and keys: names in a client, whose settings may be replaced while
+ * requests run. An attempt keeps the settings and the key that it started with.
+ */
+#include "internal.h"
+
+#include "dialects.h"
+
+
+void uvllm__provider_options_init(uvllm_provider_options_t* o, size_t size) {
+  memset(o, 0, size);
+  o->size = size;
+}
+
+
+void uvllm__key_init(uvllm_key_t* k, size_t size) {
+  memset(k, 0, size);
+  k->size = size;
+}
+
+
+uvllm__conf_t* uvllm__conf_ref(uvllm__conf_t* conf) {
+  conf->refs++;
+  return conf;
+}
+
+
+void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf) {
+  const uvllm_alloc_t* a = &c->alloc;
+  if (conf == NULL || --conf->refs > 0)
+    return;
+  for (size_t i = 0; i < conf->nheaders; i++) {
+    uvllm__free(a, (char*) conf->headers[i].name);
+    uvllm__free_secret(a, (char*) conf->headers[i].value);
+  }
+  uvllm__free(a, conf->headers);
+  uvllm__free(a, conf->model);
+  uvllm__free(a, conf->price_as);
+  uvllm__origin_unref(conf->origin);
+  uvllm__free(a, conf);
+}
+
+
+uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key) {
+  if (key != NULL)
+    key->refs++;
+  return key;
+}
+
+
+void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key) {
+  if (key == NULL || --key->refs > 0)
+    return;
+  uvllm__free(&c->alloc, key->label);
+  uvllm__free_secret(&c->alloc, key->key);
+  uvllm__free_secret(&c->alloc, key->secret);
+  uvllm__free_secret(&c->alloc, key->session);
+  uvllm__free(&c->alloc, key);
+}
+
+
+static uvllm__provider_t** find_slot(uvllm_client_t* c, const char* name) {
+  uvllm__provider_t** p = &c->providers;
+  while (*p != NULL && strcmp((*p)->name, name) != 0)
+    p = &(*p)->next;
+  return p;
+}
+
+
+uvllm__provider_t* uvllm__provider_find(const uvllm_client_t* c, const char* name) {
+  return *find_slot((uvllm_client_t*) c, name);
+}
+
+
+void uvllm__provider_unref(uvllm_client_t* c, uvllm__provider_t* p) {
+  if (p == NULL || --p->refs > 0)
+    return;
+  uvllm__conf_unref(c, p->conf);
+  uvllm__keyring_unref(c, p->key);
+  uvllm_limiter_free(p->limiter);
+  uvllm_fair_free(p->lane);
+  uvllm__free(&c->alloc, p->name);
+  uvllm__free(&c->alloc, p);
+}
+
+
+void uvllm__providers_free(uvllm_client_t* c) {
+  while (c->providers != NULL) {
+    uvllm__provider_t* p = c->providers;
+    c->providers = p->next;
+    uvllm__provider_unref(c, p);
+  }
+}
+
+
+static int copy_headers(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_kv_t* headers,
+                        size_t n) {
+  if (n == 0)
+    return 0;
+  if (n > UVLLM__HTTP_MAX_HEADERS / 4)
+    return uvllm__refuse(c, UV_EINVAL, "too many headers");
+  conf->headers = uvllm__calloc(&c->alloc, n, sizeof(*headers));
+  if (conf->headers == NULL)
+    return UV_ENOMEM;
+  conf->nheaders = n;
+  for (size_t i = 0; i < n; i++) {
+    int err = uvllm__http_check_header(headers[i].name, headers[i].value);
+    if (err != 0)
+      return uvllm__refuse(c, err, "a header's name or value may not be sent");
+    conf->headers[i].name = uvllm__strdup(&c->alloc, headers[i].name);
+    conf->headers[i].value = uvllm__strdup(&c->alloc, headers[i].value);
+    if (conf->headers[i].name == NULL || conf->headers[i].value == NULL)
+      return UV_ENOMEM;
+  }
+  return 0;
+}
+
+
+static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provider_options_t* o) {
+  const char* why = NULL;
+  const char* dialect = o->dialect != NULL ? o->dialect : o->name;
+  conf->ops = o->ops != NULL ? o->ops : uvllm__dialect(dialect);
+  if (conf->ops == NULL)
+    return uvllm__refuse(c, UV_EINVAL, "no dialect has this name");
+  const char* url = o->base_url != NULL ? o->base_url : conf->ops->default_base_url;
+  if (url == NULL)
+    return uvllm__refuse(c, UV_EINVAL, "the dialect has no base URL of its own: one is needed");
+  int err = uvllm__origin_new(&conf->origin, &c->alloc, url, o->proxy, o->ca_file, o->allow_http,
+                              &why);
+  if (err != 0)
+    return uvllm__refuse(c, err, why);
+  conf->speaks_openai = conf->ops == uvllm__dialect("openai");
+  conf->wants_key = conf->ops->default_base_url != NULL &&
+                    strcmp(conf->origin->base_url, conf->ops->default_base_url) == 0;
+  conf->model = uvllm__strdup(&c->alloc, o->model);
+  conf->price_as = uvllm__strdup(&c->alloc, o->price_as != NULL ? o->price_as : o->name);
+  if ((o->model != NULL && conf->model == NULL) || conf->price_as == NULL)
+    return UV_ENOMEM;
+  return copy_headers(c, conf, o->headers, o->nheaders);
+}
+
+
+static int make_provider(uvllm_client_t* c, const uvllm_provider_options_t* o,
+                         uvllm__provider_t** out) {
+  uvllm__provider_t* p = uvllm__calloc(&c->alloc, 1, sizeof(*p));
+  if (p == NULL)
+    return UV_ENOMEM;
+  p->refs = 1;
+  p->name = uvllm__strdup(&c->alloc, o->name);
+  int err = p->name != NULL ? 0 : UV_ENOMEM;
+  if (err == 0)
+    err = uvllm_limiter_new(&p->limiter, &o->limits, &c->alloc);
+  if (err == 0)
+    err = uvllm_fair_new(&p->lane, 0, &c->alloc);
+  if (err != 0) {
+    uvllm__provider_unref(c, p);
+    return err;
+  }
+  *out = p;
+  return 0;
+}
+
+
+int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* options) {
+  uvllm_provider_options_t o;
+  uvllm_provider_options_init(&o);
+  memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+  o.size = sizeof(o);
+  if (o.name == NULL || *o.name == '\0' || strchr(o.name, '/') != NULL)
+    return uvllm__refuse(c, UV_EINVAL, "a provider's name is empty or has a slash");
+  uvllm__conf_t* conf = uvllm__calloc(&c->alloc, 1, sizeof(*conf));
+  if (conf == NULL)
+    return UV_ENOMEM;
+  conf->refs = 1;
+  int err = fill_conf(c, conf, &o);
+  uvllm__provider_t** slot = find_slot(c, o.name);
+  uvllm__provider_t* fresh = NULL;
+  if (err == 0 && *slot == NULL)
+    err = make_provider(c, &o, &fresh);
+  else if (err == 0)
+    err = uvllm_limiter_set((*slot)->limiter, uv_hrtime(), &o.limits);
+  if (err != 0) {
+    uvllm__conf_unref(c, conf);
+    return err;
+  }
+  if (fresh != NULL)
+    *slot = fresh;
+  uvllm__conf_unref(c, (*slot)->conf);
+  (*slot)->conf = conf;
+  uvllm__lanes_may_go(c);
+  return 0;
+}
+
+
+int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
+  uvllm__provider_t** slot = find_slot(c, name);
+  uvllm__provider_t* p = *slot;
+  if (p == NULL)
+    return UVLLM_ENOPROVIDER;
+  *slot = p->next;
+  p->removed = 1;
+  if (c->next_provider == p)
+    c->next_provider = NULL;
+  uvllm_fair_node_t* node;
+  while ((node = uvllm_fair_peek(p->lane)) != NULL) {
+    uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
+    uvllm__req_finish(req, UVLLM_ENOPROVIDER);
+  }
+  for (uvllm_req_t* req = c->reqs; req != NULL; req = req->next)
+    if (req->provider == p && req->state == UVLLM__BACKOFF)
+      uvllm__req_finish(req, UVLLM_ENOPROVIDER);
+  uvllm__keyring_unref(c, p->key); /* attempts have theirs */
+  p->key = NULL;
+  uvllm__provider_unref(c, p);
+  return 0;
+}
+
+
+static int is_clean(const char* s) {
+  for (; s != NULL && *s != '\0'; s++)
+    if ((unsigned char) *s < 0x20 || *s == 0x7f)
+      return 0;
+  return 1;
+}
+
+
+int uvllm_key_set(uvllm_client_t* c, const char* provider, const uvllm_key_t* key) {
+  uvllm_key_t k;
+  uvllm_key_init(&k);
+  memcpy(&k, key, key->size < sizeof(k) ? key->size : sizeof(k));
+  uvllm__provider_t* p = uvllm__provider_find(c, provider);
+  if (p == NULL)
+    return UVLLM_ENOPROVIDER;
+  if (k.key == NULL || *k.key == '\0' || !is_clean(k.key) || !is_clean(k.secret) ||
+      !is_clean(k.session))
+    return UV_EINVAL;
+  uvllm__keyring_t* ring = uvllm__calloc(&c->alloc, 1, sizeof(*ring));
+  if (ring == NULL)
+    return UV_ENOMEM;
+  ring->refs = 1;
+  ring->label = uvllm__strdup(&c->alloc, k.label != NULL ? k.label : "default");
+  ring->key = uvllm__strdup(&c->alloc, k.key);
+  ring->secret = uvllm__strdup(&c->alloc, k.secret);
+  ring->session = uvllm__strdup(&c->alloc, k.session);
+  if (ring->label == NULL || ring->key == NULL || (k.secret != NULL && ring->secret == NULL) ||
+      (k.session != NULL && ring->session == NULL)) {
+    uvllm__keyring_unref(c, ring);
+    return UV_ENOMEM;
+  }
+  uvllm__keyring_unref(c, p->key);
+  p->key = ring;
+  return 0;
+}
+
+
+int uvllm_key_remove(uvllm_client_t* c, const char* provider) {
+  uvllm__provider_t* p = uvllm__provider_find(c, provider);
+  if (p == NULL)
+    return UVLLM_ENOPROVIDER;
+  uvllm__keyring_unref(c, p->key);
+  p->key = NULL;
+  return 0;
+}
