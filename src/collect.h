@@ -10,28 +10,38 @@
 #include "buf.h"
 #include "uvllm/types.h"
 
-enum { UVLLM__MAX_CHOICES = 1024, UVLLM__MAX_TOOLS = 1024 }; /* beyond: UVLLM_EPROTO */
+/* Beyond these: UVLLM_EPROTO. The last is of all choices of an answer together. */
+enum { UVLLM__MAX_CHOICES = 1024, UVLLM__MAX_TOOLS = 1024, UVLLM__MAX_ALL_TOOLS = 8192 };
 
 typedef struct uvllm__collect_s uvllm__collect_t;
 
+/* max_bytes bounds the sum of all texts, ids, names and arguments. Without
+ * keep_content only which tool calls have begun is known. */
 int uvllm__collect_new(uvllm__collect_t** c, const uvllm_alloc_t* alloc, size_t max_bytes,
                        int keep_content);
 void uvllm__collect_free(uvllm__collect_t* c);
 void uvllm__collect_clear(uvllm__collect_t* c); /* another attempt; keeps memory */
+int uvllm__collect_keeps(const uvllm__collect_t* c); /* keep_content */
 
-/* 0, UV_ENOMEM, UVLLM_ETOOLARGE, UVLLM_EPROTO. */
+/* 0, UV_ENOMEM, UVLLM_ETOOLARGE, UVLLM_EPROTO. After an error: clear or free. */
 int uvllm__collect_text(uvllm__collect_t* c, uint32_t choice, uvllm_event_type type,
                         uvllm_str_t text);
-/* Takes a fragment and says through *begins whether a TOOL_BEGIN is due first. */
+/* Takes a fragment and says through *begins whether a TOOL_BEGIN is due first
+ * (never with an error). The first id and the first name that are not empty count. */
 int uvllm__collect_tool(uvllm__collect_t* c, uint32_t choice, uint32_t index, uvllm_str_t id,
                         uvllm_str_t name, uvllm_str_t json, int* begins);
 int uvllm__collect_stop(uvllm__collect_t* c, uint32_t choice, uvllm_stop_reason stop);
 
 /* For the result: slices of the collector's memory, valid until the next change.
- * *choices is NULL without keep_content. */
+ * Choice number i is (*choices)[i]; what had nothing is absent, and a choice that
+ * never came has nothing. A call without an id is given "call_<choice>_<index>",
+ * one without arguments "{}". *choices is NULL without keep_content, and if
+ * nothing came. */
 int uvllm__collect_choices(uvllm__collect_t* c, const uvllm_choice_t** choices, size_t* nchoices);
 /* An OpenAI response body (chat.completion or text_completion) made from the
- * choices. `created` in Unix seconds. Appended to out. */
+ * choices; those that never came are left out, and so is usage where it is NULL.
+ * `created` in Unix seconds. Appended to out. UV_EINVAL: another op, or no
+ * keep_content. */
 int uvllm__collect_body(uvllm__collect_t* c, uvllm_op op, uvllm_str_t id, const char* model,
                         uint64_t created, const uvllm_usage_t* usage, uvllm__buf_t* out);
 
