@@ -45,17 +45,28 @@ static void settle_money(uvllm_req_t* req, uvllm_usage_t* usage) {
 }
 
 
+/* What the provider counts. One that charges max_tokens when a request comes
+ * gives nothing back for a shorter answer (OpenAI's rate-limit guide), and so do
+ * failed requests count: only our own guesses are corrected downwards. */
+static uvllm_cost_t counted(const uvllm_req_t* req, const uvllm_usage_t* usage) {
+  uvllm_cost_t actual = { usage->input_tokens, usage->output_tokens, 0 };
+  if (was_refused(req->attempt))
+    return req->debit;
+  if (req->facts.max_tokens != 0 && actual.output_tokens < req->debit.output_tokens)
+    actual.output_tokens = req->debit.output_tokens;
+  return actual;
+}
+
+
 static void settle_limits(uvllm_req_t* req, int status, const uvllm_usage_t* usage) {
   uvllm_client_t* c = req->client;
   uvllm__provider_t* p = req->provider;
   uint64_t now = uv_hrtime();
-  uvllm_cost_t actual = { usage->input_tokens, usage->output_tokens, 0 };
+  uvllm_cost_t actual = counted(req, usage);
   if (req->attempt->sends == 0) {
     uvllm_limiter_undo(p->limiter, now, &req->debit);
     return;
   }
-  if (was_refused(req->attempt)) /* failed requests count too: OpenAI's rate-limit guide */
-    actual = req->debit;
   uvllm_limiter_settle(p->limiter, now, &req->debit, &actual);
   if (status == 0 && !(usage->flags & UVLLM_USAGE_ESTIMATED) && usage->input_tokens != 0)
     uvllm__estimate_learn(c->estimate, req->request->target.model, req->facts.prompt_bytes,

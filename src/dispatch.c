@@ -108,15 +108,17 @@ static int serve(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
 }
 
 
-static int is_ready(uvllm__provider_t* p, uint64_t now) {
+static int is_ready(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
   if (uvllm_fair_size(p->lane) == 0) {
     p->waits = UVLLM__WAITS_NOT;
     return 0;
   }
   if (p->waits == UVLLM__WAITS_NOT)
     return 1;
-  if (now < p->wake_ns)
+  if (now < p->wake_ns) {
+    uvllm__wake_at(c, p->wake_ns); /* the timer may have struck for something else */
     return 0;
+  }
   p->waits = UVLLM__WAITS_NOT;
   return 1;
 }
@@ -138,7 +140,7 @@ int uvllm__dispatch(uvllm_client_t* c, uint64_t now) {
       return 1;
     }
     p->refs++;
-    int served = is_ready(p, now) && serve(c, p, now);
+    int served = is_ready(c, p, now) && serve(c, p, now);
     uvllm__provider_t* next = p->removed ? c->providers : p->next;
     uvllm__provider_unref(c, p);
     starts += served;

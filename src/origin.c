@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static uint64_t next_id; /* of origins in this process; only ever compared */
 
@@ -123,6 +124,10 @@ static int fill(uvllm__origin_t* o, CURLU* u, const char* base_url, const char* 
   int err = check_base(o, u, base_url, allow_http, why);
   if (err == 0 && proxy != NULL)
     err = check_proxy(o, u, proxy, why);
+  if (err == 0 && ca_file != NULL && access(ca_file, R_OK) != 0) {
+    *why = "the CA file cannot be read";
+    err = -errno;
+  }
   if (err != 0)
     return err;
   size_t n = strlen(base_url);

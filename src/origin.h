@@ -20,7 +20,8 @@ typedef struct uvllm__origin_s {
 } uvllm__origin_t;
 
 /* UV_EINVAL: not http(s), a user, a query, a fragment, control characters; or
- * plain http:// beyond loopback without allow_http. *why is a static text. */
+ * plain http:// beyond loopback without allow_http. UV_ENOENT and the like: the
+ * CA file cannot be read. *why is a static text. */
 int uvllm__origin_new(uvllm__origin_t** o, const uvllm_alloc_t* alloc, const char* base_url,
                       const char* proxy, const char* ca_file, int allow_http, const char** why);
 uvllm__origin_t* uvllm__origin_ref(uvllm__origin_t* o);
