@@ -5,18 +5,17 @@
 #include "buf.h"
 #include "uvllm/json.h"
 
-enum { UVLLM__JSON_WRITER_DEPTH = 128 };
-
 struct uvllm_json_writer_s {
   uvllm__buf_t* out;   /* where the text goes */
   uvllm__buf_t own;    /* used by uvllm_json_writer_new() */
   uvllm_alloc_t alloc; /* likewise */
-  uint32_t depth;
+  uint32_t depth;      /* containers open; state[0] is the text itself */
   int err;             /* sticky, besides out->err */
-  unsigned char state[UVLLM__JSON_WRITER_DEPTH]; /* a level's kind and what may follow */
+  unsigned char state[UVLLM_JSON_DEPTH + 1]; /* a level's kind and what may follow */
 };
 
-/* Write into a buffer of the embedding struct's. Also what resets it. */
+/* Write one value behind what `out` holds. Also what starts the next value: the
+ * buffer is not touched. The error to ask for is uvllm_json_writer_error(). */
 void uvllm__json_writer_init(uvllm_json_writer_t* w, uvllm__buf_t* out);
 
 #endif

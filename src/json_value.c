@@ -1,0 +1,334 @@
+/* Reading what json.c left: lookups, decoded strings, numbers.
+ *
+ * A lookup is a walk over siblings, so linear in their number; an answer's
+ * objects are small. All functions take absent values, values of the wrong type
+ * and values that a later parse has made void (as far as it can be seen), and
+ * answer "absent". Decoding is done once a string and kept until the next parse.
+ */
+#include "json_reader.h"
+#include "json_scan.h"
+
+typedef unsigned char byte_t;
+typedef uvllm__json_node_t node_t;
+
+enum { SCRATCH_MIN = 256 };
+
+static const uvllm_str_t no_str = { NULL, 0 };
+static const uvllm_json_t no_value = { NULL, 0 };
+
+
+uvllm_json_type uvllm_json_type_of(uvllm_json_t v) {
+  const node_t* node = uvllm__json_node(v);
+  return node != NULL ? uvllm__json_type(node) : UVLLM_JSON_NONE;
+}
+
+
+/* The node behind a member's name. */
+static inline const node_t* value_of_name(const node_t* name) {
+  return __builtin_expect(name->v.kind != UVLLM_JSON_STRING, 0) ? name + 2 : name + 1;
+}
+
+
+/* The node behind a value: as a rule the next one. */
+static inline const node_t* behind(const node_t* nodes, const node_t* value) {
+  if (__builtin_expect(value->v.kind <= UVLLM_JSON_STRING, 1))
+    return value + 1;
+  return uvllm__json_type(value) == UVLLM_JSON_STRING ? value + 2 : nodes + value->v.next;
+}
+
+
+/* n bytes that stay until the next parse, NULL without memory. They count as used
+ * only when the caller adds them to scratch->len. */
+static char* scratch(uvllm_json_parser_t* s, size_t n) {
+  uvllm__json_chunk_t* head = s->scratch;
+  if (head != NULL && head->cap - head->len >= n)
+    return head->bytes + head->len;
+  size_t cap = head != NULL && head->cap < SIZE_MAX / 4 ? head->cap * 2 : SCRATCH_MIN;
+  if (cap < n)
+    cap = n;
+  if (cap > SIZE_MAX - sizeof(*head))
+    return NULL;
+  uvllm__json_chunk_t* chunk = uvllm__malloc(&s->alloc, sizeof(*chunk) + cap);
+  if (chunk == NULL)
+    return NULL;
+  chunk->next = head;
+  chunk->cap = cap;
+  chunk->len = 0;
+  s->scratch = chunk;
+  return chunk->bytes;
+}
+
+
+static uint32_t hex4(const byte_t* p) {
+  uint32_t n = 0;
+  for (int i = 0; i < 4; i++) {
+    const byte_t c = p[i];
+    n = n << 4 | (uint32_t) (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return n;
+}
+
+
+static char* put_utf8(char* out, uint32_t c) {
+  if (c < 0x80) {
+    *out++ = (char) c;
+    return out;
+  }
+  if (c < 0x800) {
+    *out++ = (char) (0xc0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      *out++ = (char) (0xe0 | c >> 12);
+    } else {
+      *out++ = (char) (0xf0 | c >> 18);
+      *out++ = (char) (0x80 | (c >> 12 & 0x3f));
+    }
+    *out++ = (char) (0x80 | (c >> 6 & 0x3f));
+  }
+  *out++ = (char) (0x80 | (c & 0x3f));
+  return out;
+}
+
+
+/* *p is behind the 'u' of an escape; half of a pair alone is U+FFFD. */
+static char* put_unicode(char* out, const byte_t** p, const byte_t* end) {
+  uint32_t c = hex4(*p);
+  *p += 4;
+  if (c >= 0xdc00 && c <= 0xdfff)
+    return put_utf8(out, 0xfffd);
+  if (c < 0xd800 || c > 0xdbff)
+    return put_utf8(out, c);
+  if (end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
+    return put_utf8(out, 0xfffd);
+  const uint32_t low = hex4(*p + 2);
+  if (low < 0xdc00 || low > 0xdfff)
+    return put_utf8(out, 0xfffd);
+  *p += 6;
+  return put_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+}
+
+
+/* *p is on a backslash; parsing has checked what follows. */
+static char* put_escape(char* out, const byte_t** p, const byte_t* end) {
+  const byte_t c = (*p)[1];
+  *p += 2;
+  switch (c) {
+    case 'b': *out = '\b'; break;
+    case 'f': *out = '\f'; break;
+    case 'n': *out = '\n'; break;
+    case 'r': *out = '\r'; break;
+    case 't': *out = '\t'; break;
+    case 'u': return put_unicode(out, p, end);
+    default: *out = (char) c; /* quote, backslash, slash */
+  }
+  return out + 1;
+}
+
+
+/* Bytes without escapes; what is no UTF-8 becomes U+FFFD. */
+static char* put_run(char* out, const byte_t* p, const byte_t* end, unsigned int high) {
+  while (p < end) {
+    const byte_t* good = high != 0 ? uvllm__utf8_check(p, end) : end;
+    size_t bad = 0;
+    memcpy(out, p, (size_t) (good - p));
+    out += good - p;
+    if (good < end) {
+      uvllm__utf8_sequence(good, end, &bad);
+      out = put_utf8(out, 0xfffd);
+    }
+    p = good + bad;
+  }
+  return out;
+}
+
+
+static char* put_decoded(char* out, const byte_t* p, const byte_t* end) {
+  while (p < end) {
+    unsigned int high = 0;
+    const byte_t* stop = uvllm__json_plain(p, end, &high);
+    out = put_run(out, p, stop, high);
+    p = stop;
+    if (p < end)
+      out = put_escape(out, &p, end);
+  }
+  return out;
+}
+
+
+/* The text of a string that is not plain; kept in the node behind it. */
+static uvllm_str_t decode(uvllm_json_parser_t* s, const node_t* node, uvllm_str_t raw) {
+  uvllm_str_t* kept = &s->nodes[node - s->nodes + 1].decoded;
+  const byte_t* p = (const byte_t*) raw.base;
+  const byte_t* end = p + raw.len;
+  if (kept->base != NULL)
+    return *kept;
+  const int valid = (node->v.kind & UVLLM__JSON_HIGH) == 0 || uvllm__utf8_check(p, end) == end;
+  if (valid && (node->v.kind & UVLLM__JSON_ESCAPED) == 0)
+    return *kept = raw;
+  if (raw.len > SIZE_MAX / 3)
+    return no_str;
+  char* out = scratch(s, valid ? raw.len : raw.len * 3);
+  if (out == NULL)
+    return no_str;
+  kept->len = (size_t) (put_decoded(out, p, end) - out);
+  kept->base = out;
+  s->scratch->len += kept->len;
+  return *kept;
+}
+
+
+static inline uvllm_str_t string_of(const uvllm_json_parser_t* s, const node_t* node) {
+  const uvllm_str_t raw = { s->text + node->v.start + 1, node->v.end - node->v.start - 2 };
+  /* A value's parser is const for its readers; decoding fills its cache. */
+  return node->v.kind == UVLLM_JSON_STRING ? raw : decode((uvllm_json_parser_t*) s, node, raw);
+}
+
+
+uvllm_str_t uvllm_json_str(uvllm_json_t v) {
+  const node_t* node = uvllm__json_node_as(v, UVLLM_JSON_STRING);
+  return node != NULL ? string_of(v.parser, node) : no_str;
+}
+
+
+uvllm_str_t uvllm_json_raw(uvllm_json_t v) {
+  const node_t* node = uvllm__json_node(v);
+  if (node == NULL)
+    return no_str;
+  return (uvllm_str_t) { v.parser->text + node->v.start, node->v.end - node->v.start };
+}
+
+
+int uvllm_json_bool(uvllm_json_t v, int otherwise) {
+  const node_t* node = uvllm__json_node_as(v, UVLLM_JSON_BOOL);
+  return node != NULL ? v.parser->text[node->v.start] == 't' : otherwise;
+}
+
+
+/* ---- Lookups ------------------------------------------------------------------ */
+
+static inline uint64_t load(const char* p, size_t n) {
+  uint64_t w = 0;
+  memcpy(&w, p, n);
+  return w;
+}
+
+
+/* Names are short: compared without a call, the last bytes perhaps twice. */
+static inline int same_bytes(const char* a, const char* b, size_t n) {
+  if (n >= 8) {
+    for (size_t i = 0; i < n - 8; i += 8)
+      if (load(a + i, 8) != load(b + i, 8))
+        return 0;
+    return load(a + n - 8, 8) == load(b + n - 8, 8);
+  }
+  if (n >= 4)
+    return load(a, 4) == load(b, 4) && load(a + n - 4, 4) == load(b + n - 4, 4);
+  return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+
+/* A name that must be decoded first. */
+static __attribute__((noinline)) int decoded_is(const uvllm_json_parser_t* s, const node_t* node,
+                                                uvllm_str_t name) {
+  const uvllm_str_t own = string_of(s, node);
+  return own.base != NULL && own.len == name.len && memcmp(own.base, name.base, name.len) == 0;
+}
+
+
+static uvllm_json_t get(uvllm_json_t v, uvllm_str_t name) {
+  const node_t* object = uvllm__json_node_as(v, UVLLM_JSON_OBJECT);
+  if (object == NULL)
+    return no_value;
+  const node_t *nodes = v.parser->nodes, *found = NULL, *end = nodes + object->v.next;
+  for (const node_t* member = object + 1; member < end;) {
+    const node_t* value = value_of_name(member);
+    if (__builtin_expect(value != member + 1, 0)) {
+      if (decoded_is(v.parser, member, name))
+        found = value;
+    } else if (member->v.end - member->v.start == name.len + 2 &&
+               same_bytes(v.parser->text + member->v.start + 1, name.base, name.len)) {
+      found = value;
+    }
+    member = behind(nodes, value);
+  }
+  return found != NULL ? (uvllm_json_t) { v.parser, (uint32_t) (found - nodes) } : no_value;
+}
+
+
+uvllm_json_t uvllm_json_get(uvllm_json_t object, const char* name) {
+  return name != NULL ? get(object, uvllm__str(name)) : no_value;
+}
+
+
+uvllm_json_t uvllm_json_at(uvllm_json_t array, size_t i) {
+  const node_t* node = uvllm__json_node_as(array, UVLLM_JSON_ARRAY);
+  if (node == NULL)
+    return no_value;
+  const node_t *nodes = array.parser->nodes, *end = nodes + node->v.next;
+  const node_t* element = node + 1;
+  for (; element < end && i != 0; i--)
+    element = behind(nodes, element);
+  return element < end ? (uvllm_json_t) { array.parser, (uint32_t) (element - nodes) } : no_value;
+}
+
+
+static uvllm_json_t at_digits(uvllm_json_t array, const char* digits, size_t len) {
+  size_t i = 0;
+  for (size_t k = 0; k < len; k++) {
+    const unsigned int digit = (unsigned int) (byte_t) digits[k] - '0';
+    if (digit > 9 || i > (UINT32_MAX - digit) / 10)
+      return no_value;
+    i = i * 10 + digit;
+  }
+  return len != 0 ? uvllm_json_at(array, i) : no_value;
+}
+
+
+uvllm_json_t uvllm_json_path(uvllm_json_t v, const char* path) {
+  if (path == NULL)
+    return no_value;
+  for (int more = *path != '\0'; more;) {
+    size_t len = 0;
+    while (path[len] != '.' && path[len] != '\0')
+      len++;
+    const node_t* node = uvllm__json_node(v);
+    if (node == NULL)
+      return no_value;
+    v = uvllm__json_type(node) == UVLLM_JSON_ARRAY ? at_digits(v, path, len)
+                                                   : get(v, (uvllm_str_t) { path, len });
+    more = path[len] == '.';
+    path += len + 1;
+  }
+  return v;
+}
+
+
+int uvllm_json_next(uvllm_json_t v, uint32_t* it, uvllm_str_t* name, uvllm_json_t* value) {
+  const node_t* node = uvllm__json_node(v);
+  uvllm_str_t own = no_str;
+  uvllm_json_t found = no_value;
+  const uint32_t at = *it != 0 ? *it : v.index + 1;
+  if (node != NULL && uvllm__json_type(node) >= UVLLM_JSON_ARRAY && at < node->v.next) {
+    const node_t *nodes = v.parser->nodes, *element = nodes + at;
+    if (uvllm__json_type(node) == UVLLM_JSON_OBJECT) {
+      own = name != NULL ? string_of(v.parser, element) : no_str;
+      element = value_of_name(element);
+    }
+    found = (uvllm_json_t) { v.parser, (uint32_t) (element - nodes) };
+    *it = (uint32_t) (behind(nodes, element) - nodes);
+  }
+  if (name != NULL)
+    *name = own;
+  if (value != NULL)
+    *value = found;
+  return found.parser != NULL;
+}
+
+
+size_t uvllm_json_count(uvllm_json_t v) {
+  uint32_t it = 0;
+  size_t n = 0;
+  while (uvllm_json_next(v, &it, NULL, NULL))
+    n++;
+  return n;
+}
