@@ -6,8 +6,8 @@
  * rate leaves room for the burst so that the window seldom has to stop anybody.
  *
  * Why the jitter: a provider's bucket holds max(one second's worth, this cost). It
- * sees two requests up to JITTER_NS closer than they were admitted, in which it
- * refills limit * JITTER_NS units less than counted on. Where the second's worth
+ * sees two requests up to a jitter closer than they were admitted, in which it
+ * refills limit * jitter units less than counted on. Where the second's worth
  * exceeds max(burst, cost) by that much, this does no harm; otherwise the part
  * that is missing must have been refilled beyond full, before the cost is added. And
  * where there is more to spare, up to LATE_NS of it make up for a caller whose
@@ -17,7 +17,6 @@
 
 #define SECOND_NS 1000000000u
 #define MINUTE_NS (60 * (uint64_t) SECOND_NS)
-#define JITTER_NS 25000000u
 #define LATE_NS 5000000u
 
 
@@ -39,7 +38,7 @@ void uvllm__gcra_init(uvllm__gcra_t* g, uint64_t now_ns, uint64_t period_ns, uin
   memset(g, 0, sizeof(*g));
   g->now_ns = now_ns;
   g->period_ns = period_ns;
-  g->jitter_ns = period_ns <= MINUTE_NS ? JITTER_NS : 0;
+  g->jitter_ns = period_ns <= MINUTE_NS ? UVLLM__JITTER_NS : 0;
   uvllm__gcra_limit(g, limit);
   g->owed = -(uvllm__units_t) g->limit * g->jitter_ns;
 }

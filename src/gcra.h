@@ -8,6 +8,9 @@
 
 #include "mem.h"
 
+/* How much closer two requests may arrive at the provider than they were admitted. */
+enum { UVLLM__JITTER_NS = 25000000 };
+
 __extension__ typedef __int128 uvllm__units_t;
 
 typedef struct uvllm__gcra_s {

@@ -91,7 +91,7 @@ static void apply_limit(uvllm_limiter_t* l, dim_t* d) {
     d->window = NULL;
   } else if (d->limit == 0) {
     uvllm__gcra_init(&d->gcra, l->now_ns, period, limit);
-    uvllm__window_init(d->window, period);
+    uvllm__window_init(d->window, period + UVLLM__JITTER_NS); /* holds on arrival too */
   } else if (d->limit != limit) {
     uvllm__gcra_limit(&d->gcra, limit);
   }

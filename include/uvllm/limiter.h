@@ -6,16 +6,17 @@
  *
  * Two rules hold for each dimension:
  *  1. Never more than the limit: whatever was admitted in any 60 s (24 h for the
- *     limits per day), at its corrected cost, is at most the limit. For this the
- *     last period is remembered, up to 250 moments exactly and beyond that in
- *     1/250 of the period, rounded to the safe side.
+ *     limits per day), at its corrected cost, is at most the limit; also as it
+ *     arrives, up to 25 ms closer together than it was admitted. For this the last
+ *     period is remembered, up to 250 moments exactly and beyond that in 1/250 of
+ *     the period, rounded to the safe side.
  *  2. Paced: a limit per minute is drawn on evenly, with bursts of b = max(1,
  *     0.5 % of the limit) refilled at (limit - b) a minute; below 200 a minute,
- *     where b is more than 0.5 %, at the limit. What is larger than b waits
- *     until nothing is owed, and then owes itself. So a provider that enforces
- *     its limit over a second is content, though requests arrive up to 25 ms
- *     apart from how they were admitted: a request of a second's worth or more
- *     leaves that much more room before it. Limits per day are not paced.
+ *     where b is more than 0.5 %, at the limit. What is larger than b waits until
+ *     nothing is owed, and then owes itself. So a provider that enforces its limit
+ *     over a second is content: what is a second's worth or more leaves 25 ms more
+ *     before it, so that it may arrive that much too early. Limits per day are not
+ *     paced.
  */
 #ifndef UVLLM_LIMITER_H
 #define UVLLM_LIMITER_H
