@@ -19,15 +19,16 @@ typedef struct uvllm__http_header_s {
 } uvllm__http_header_t;
 
 struct uvllm_http_s {
-  const char* method;       /* static or in `text`-independent storage of its own */
+  const char* method;       /* "POST" or method_store */
   char method_store[16];
   uvllm__buf_t path;        /* with query, NUL-terminated by finish() */
-  uvllm__buf_t text;        /* header lines */
+  uvllm__buf_t text;        /* header lines; those that were replaced stand there too */
   uvllm__http_header_t headers[UVLLM__HTTP_MAX_HEADERS];
   size_t nheaders;
   uvllm__buf_t body;        /* own body, or: */
   uvllm_str_t body_ref;     /* borrowed; base != NULL wins */
   uvllm_json_writer_t json; /* writes into `body` */
+  int has_json;             /* `json` was begun */
   int has_query;
   int err;                  /* sticky: UV_EINVAL, UV_ENOMEM */
 };
@@ -39,6 +40,7 @@ void uvllm__http_free(uvllm_http_t* http);
 int uvllm__http_finish(uvllm_http_t* http);
 uvllm_str_t uvllm__http_body(const uvllm_http_t* http); /* base == NULL: none */
 
+/* "Name: value"; "Name: " where the value is empty (curl wants that as "Name;"). */
 static inline char* uvllm__http_header_line(const uvllm_http_t* http, size_t i) {
   return http->text.base + http->headers[i].offset;
 }

@@ -1,0 +1,367 @@
+/* The body of a request in the OpenAI dialect.
+ *
+ * Three sources are merged: what the request's fields say, body_json, and
+ * extra_json. A field wins over a member of body_json, a member of extra_json
+ * over both; no name is written twice. What is copied from body_json and
+ * extra_json is copied byte for byte, so members nobody here knows survive.
+ */
+#include "openai.h"
+
+#include <math.h>
+
+enum { MAX_OWN = 40 };
+
+typedef struct body_s {
+  const uvllm_attempt_t* attempt;
+  const uvllm_request_t* r;
+  uvllm_json_writer_t* w;
+  uvllm_json_t given, extra; /* body_json and extra_json, or absent */
+  int wrapped;               /* json_schema has a name or a schema within */
+  const char* own[MAX_OWN];  /* the names that are the fields' to write */
+  size_t nown;
+} body_t;
+
+
+/* ---- Merging ---- */
+
+static uvllm_json_t member(uvllm_json_t object, uvllm_str_t wanted) {
+  uvllm_json_t value, found = { NULL, 0 };
+  uvllm_str_t name;
+  uint32_t it = 0;
+  while (uvllm_json_next(object, &it, &name, &value))
+    if (name.len == wanted.len && memcmp(name.base, wanted.base, name.len) == 0)
+      found = value;
+  return found;
+}
+
+
+static int has(uvllm_json_t object, const char* name) {
+  return uvllm_json_type_of(uvllm_json_get(object, name)) != UVLLM_JSON_NONE;
+}
+
+
+/* From here on the name is not copied from body_json. */
+static void claim(body_t* b, const char* name) {
+  b->own[b->nown++] = name;
+}
+
+
+/* 1: the member's name is written, its value is due. 0: extra_json has it. */
+static int begins(body_t* b, const char* name) {
+  claim(b, name);
+  if (has(b->extra, name))
+    return 0;
+  uvllm_json_name(b->w, name);
+  return 1;
+}
+
+
+static int is_own(const body_t* b, uvllm_str_t name) {
+  for (size_t i = 0; i < b->nown; i++)
+    if (uvllm__str_eq(name, b->own[i]))
+      return 1;
+  return 0;
+}
+
+
+/* A null in extra_json for a name of ours takes the member away: some servers
+ * refuse what they do not know. */
+static void copy_members(body_t* b, uvllm_json_t from, int is_extra) {
+  uvllm_json_t value;
+  uvllm_str_t name;
+  uint32_t it = 0;
+  while (uvllm_json_next(from, &it, &name, &value)) {
+    const int own = is_own(b, name);
+    const int null = uvllm_json_type_of(value) == UVLLM_JSON_NULL;
+    if (member(from, name).index != value.index)
+      continue; /* a later one of the same name counts */
+    if (is_extra ? own && null
+                 : own || uvllm_json_type_of(member(b->extra, name)) != UVLLM_JSON_NONE)
+      continue;
+    uvllm_json_name_str(b->w, name);
+    uvllm_json_write_raw(b->w, uvllm_json_raw(value));
+  }
+}
+
+
+/* ---- Members ---- */
+
+static void put_str(body_t* b, const char* name, const char* value) {
+  if (value != NULL && begins(b, name))
+    uvllm_json_write_str(b->w, uvllm__str(value));
+}
+
+
+static void put_raw(body_t* b, const char* name, uvllm_str_t json) {
+  if (json.base != NULL && begins(b, name))
+    uvllm_json_write_raw(b->w, json);
+}
+
+
+static void put_count(body_t* b, const char* name, uint32_t value) {
+  if (value != 0 && begins(b, name))
+    uvllm_json_write_int(b->w, value);
+}
+
+
+static void put_num(body_t* b, const char* name, double value) {
+  if (!isnan(value) && begins(b, name))
+    uvllm_json_write_num(b->w, value);
+}
+
+
+/* api.openai.com, or a region's of the same name. */
+static int is_openai(uvllm_str_t url) {
+  static const char host[] = "api.openai.com";
+  const size_t n = sizeof(host) - 1;
+  if (url.base == NULL)
+    return 1;
+  size_t start = 0;
+  for (size_t i = 0; i + 3 <= url.len; i++)
+    if (memcmp(url.base + i, "://", 3) == 0) {
+      start = i + 3;
+      break;
+    }
+  size_t end = start;
+  while (end < url.len && url.base[end] != '/' && url.base[end] != ':')
+    end++;
+  if (end - start < n || (end - start > n && url.base[end - n - 1] != '.'))
+    return 0;
+  for (size_t i = 0; i < n; i++)
+    if ((url.base[end - n + i] | 0x20) != (host[i] | 0x20))
+      return 0;
+  return 1;
+}
+
+
+/* Models that reason refuse max_tokens; other vendors know nothing else. Only one
+ * of the two is ever sent. */
+static void put_max_tokens(body_t* b) {
+  static const char* const names[] = { "max_tokens", "max_completion_tokens" };
+  const int newer = b->r->op == UVLLM_CHAT && is_openai(b->attempt->base_url);
+  if (b->r->max_tokens == 0)
+    return;
+  claim(b, names[!newer]);
+  if (!has(b->extra, names[!newer]))
+    put_count(b, names[newer], b->r->max_tokens);
+  else
+    claim(b, names[newer]);
+}
+
+
+static void put_stop(body_t* b) {
+  if (b->r->stop == NULL || !begins(b, "stop"))
+    return;
+  uvllm_json_begin_array(b->w);
+  for (const char* const* stop = b->r->stop; *stop != NULL; stop++)
+    uvllm_json_write_str(b->w, uvllm__str(*stop));
+  uvllm_json_end_array(b->w);
+}
+
+
+static void put_schema(body_t* b) {
+  if (b->r->json_schema.base == NULL || !begins(b, "response_format"))
+    return;
+  uvllm_json_begin_object(b->w);
+  uvllm_json_name(b->w, "type");
+  uvllm_json_write_str(b->w, uvllm__str("json_schema"));
+  uvllm_json_name(b->w, "json_schema");
+  if (b->wrapped) {
+    uvllm_json_write_raw(b->w, b->r->json_schema);
+  } else {
+    uvllm_json_begin_object(b->w);
+    uvllm_json_name(b->w, "name");
+    uvllm_json_write_str(b->w, uvllm__str("answer"));
+    uvllm_json_name(b->w, "strict");
+    uvllm_json_write_bool(b->w, 1);
+    uvllm_json_name(b->w, "schema");
+    uvllm_json_write_raw(b->w, b->r->json_schema);
+    uvllm_json_end_object(b->w);
+  }
+  uvllm_json_end_object(b->w);
+}
+
+
+static void put_tool_choice(body_t* b) {
+  const uvllm_str_t choice = b->r->tool_choice_json;
+  if (choice.base == NULL || !begins(b, "tool_choice"))
+    return;
+  if (choice.len != 0 && choice.base[0] >= 'a' && choice.base[0] <= 'z')
+    uvllm_json_write_str(b->w, choice);
+  else
+    uvllm_json_write_raw(b->w, choice);
+}
+
+
+static void put_stream(body_t* b) {
+  if ((b->r->flags & UVLLM_STREAM) == 0) {
+    claim(b, "stream");
+    claim(b, "stream_options");
+    return;
+  }
+  if (begins(b, "stream"))
+    uvllm_json_write_bool(b->w, 1);
+  if (begins(b, "stream_options")) {
+    uvllm_json_begin_object(b->w);
+    uvllm_json_name(b->w, "include_usage");
+    uvllm_json_write_bool(b->w, 1);
+    uvllm_json_end_object(b->w);
+  }
+}
+
+
+/* ---- Messages ---- */
+
+static void put_member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value) {
+  if (value.base == NULL)
+    return;
+  uvllm_json_name(w, name);
+  uvllm_json_write_str(w, value);
+}
+
+
+static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
+  static const char* const roles[] = { "system", "user", "assistant", "tool" };
+  uvllm_json_begin_object(w);
+  put_member(w, "role", uvllm__str(roles[m->role]));
+  put_member(w, "name", m->name);
+  put_member(w, "tool_call_id", m->tool_call_id);
+  uvllm_json_name(w, "content");
+  if (m->parts_json.base != NULL)
+    uvllm_json_write_raw(w, m->parts_json);
+  else
+    uvllm_json_write_str(w, m->text); /* null beside tool calls alone */
+  if (m->tool_calls_json.base != NULL) {
+    uvllm_json_name(w, "tool_calls");
+    uvllm_json_write_raw(w, m->tool_calls_json);
+  }
+  uvllm_json_end_object(w);
+}
+
+
+static void put_messages(body_t* b) {
+  if (b->r->nmessages == 0 || !begins(b, "messages"))
+    return;
+  uvllm_json_begin_array(b->w);
+  for (size_t i = 0; i < b->r->nmessages; i++)
+    put_message(b->w, &b->r->messages[i]);
+  uvllm_json_end_array(b->w);
+}
+
+
+static void put_prompt(body_t* b) {
+  if (b->r->nmessages != 0 && begins(b, "prompt"))
+    uvllm_json_write_str(b->w, b->r->messages[0].text);
+}
+
+
+static void put_inputs(body_t* b) {
+  if (b->r->nmessages == 0 || !begins(b, "input"))
+    return;
+  if (b->r->nmessages == 1) {
+    uvllm_json_write_str(b->w, b->r->messages[0].text);
+    return;
+  }
+  uvllm_json_begin_array(b->w);
+  for (size_t i = 0; i < b->r->nmessages; i++)
+    uvllm_json_write_str(b->w, b->r->messages[i].text);
+  uvllm_json_end_array(b->w);
+}
+
+
+/* A quarter of the bytes, and nothing to parse. Not where somebody else reads the
+ * body: there it must be what they asked for. */
+static void put_encoding(body_t* b) {
+  const int ours = b->r->body_json.base == NULL && (b->r->flags & UVLLM_BODY) == 0;
+  put_str(b, "encoding_format", ours ? "base64" : NULL);
+}
+
+
+static void put_fields(body_t* b) {
+  const uvllm_request_t* r = b->r;
+  if (b->attempt->model.base != NULL && begins(b, "model"))
+    uvllm_json_write_str(b->w, b->attempt->model);
+  if (r->op == UVLLM_EMBED) {
+    put_inputs(b);
+    put_count(b, "dimensions", r->dimensions);
+    put_encoding(b);
+    return;
+  }
+  if (r->op == UVLLM_CHAT)
+    put_messages(b);
+  else
+    put_prompt(b);
+  put_stream(b);
+  put_max_tokens(b);
+  put_count(b, "n", r->n);
+  put_num(b, "temperature", r->temperature);
+  put_num(b, "top_p", r->top_p);
+  put_num(b, "frequency_penalty", r->frequency_penalty);
+  put_num(b, "presence_penalty", r->presence_penalty);
+  if (r->seed != INT64_MIN && begins(b, "seed"))
+    uvllm_json_write_int(b->w, r->seed);
+  put_stop(b);
+  put_str(b, "reasoning_effort", r->reasoning_effort);
+  put_str(b, "service_tier", r->service_tier);
+  put_schema(b);
+  put_raw(b, "tools", r->tools_json);
+  put_tool_choice(b);
+}
+
+
+/* ---- The whole ---- */
+
+/* Decode all names now: afterwards no lookup can fail for want of memory, and so
+ * none can miss a name. */
+static int decode_names(uvllm_json_t object) {
+  uvllm_str_t name;
+  uint32_t it = 0;
+  while (uvllm_json_next(object, &it, &name, NULL))
+    if (name.base == NULL)
+      return UVLLM__ENOMEM;
+  return 0;
+}
+
+
+/* check() has seen that it is an object. */
+static int parse(uvllm_json_parser_t** parser, const uvllm_alloc_t* alloc, uvllm_str_t text,
+                 uvllm_json_t* root) {
+  if (text.base == NULL)
+    return 0;
+  int err = *parser == NULL ? uvllm_json_parser_new(parser, alloc) : 0;
+  if (err == 0)
+    err = uvllm_json_parse(*parser, text, root, NULL);
+  return err == 0 ? decode_names(*root) : err;
+}
+
+
+static void write_body(body_t* b) {
+  uvllm_json_begin_object(b->w);
+  put_fields(b);
+  copy_members(b, b->given, 0);
+  copy_members(b, b->extra, 1);
+  uvllm_json_end_object(b->w);
+}
+
+
+int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
+  const uvllm_request_t* r = attempt->request;
+  const uvllm_alloc_t* alloc = uvllm_http_alloc(http);
+  uvllm_json_parser_t *first = NULL, *second = NULL;
+  uvllm_json_t schema = { NULL, 0 };
+  body_t b = { .attempt = attempt, .r = r };
+  int err = parse(&first, alloc, r->json_schema, &schema);
+  b.wrapped = has(schema, "schema") || has(schema, "name");
+  if (err == 0)
+    err = parse(&first, alloc, r->body_json, &b.given);
+  if (err == 0)
+    err = parse(&second, alloc, r->extra_json, &b.extra);
+  if (err == 0) {
+    b.w = uvllm_http_json(http);
+    write_body(&b);
+    err = uvllm_json_writer_error(b.w);
+  }
+  uvllm_json_parser_free(first);
+  uvllm_json_parser_free(second);
+  return err;
+}

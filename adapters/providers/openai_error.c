@@ -1,0 +1,257 @@
+/* What an error means: its status, type, code and words, made into one UVLLM_E*.
+ *
+ * What the provider says goes before the status, since the same status is used
+ * for what may be tried again and for what never succeeds: a 429 is a rate limit,
+ * spent money, or a request larger than the limit.
+ */
+#include "openai.h"
+#include "mask.h"
+
+#include <stdio.h>
+
+typedef uvllm__openai_words_t words_t;
+
+typedef struct meaning_s {
+  const char* word;
+  int err;
+} meaning_t;
+
+
+static int lower(int c) {
+  return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+
+/* `needle` in lower case; what stands behind it, or NULL. */
+static const char* find(const char* text, const char* needle) {
+  const size_t n = strlen(needle);
+  for (; *text != '\0'; text++) {
+    size_t i = 0;
+    while (i < n && lower((unsigned char) text[i]) == needle[i])
+      i++;
+    if (i == n)
+      return text + n;
+  }
+  return NULL;
+}
+
+
+/* Codes and types that say it all, whatever the status. */
+static int by_code(const words_t* w) {
+  static const meaning_t codes[] = {
+    { "insufficient_quota", UVLLM_EQUOTA },
+    { "credit_balance_exhausted", UVLLM_EQUOTA },
+    { "organization_spend_limit_exceeded", UVLLM_EQUOTA },
+    { "project_spend_limit_exceeded", UVLLM_EQUOTA },
+    { "organization_usage_limit_exceeded", UVLLM_EQUOTA },
+    { "billing_hard_limit_reached", UVLLM_EQUOTA },
+    { "billing_not_active", UVLLM_EQUOTA },
+    { "context_length_exceeded", UVLLM_ECONTEXT },
+    { "exceed_context_size_error", UVLLM_ECONTEXT },
+    { "content_filter", UVLLM_EFILTER },
+    { "content_policy_violation", UVLLM_EFILTER },
+    { "ResponsibleAIPolicyViolation", UVLLM_EFILTER },
+    { "model_not_found", UVLLM_ENOMODEL },
+    { "model_not_supported", UVLLM_ENOMODEL },
+    { "DeploymentNotFound", UVLLM_ENOMODEL },
+    { "invalid_api_key", UVLLM_EAUTH },
+    { "authentication_error", UVLLM_EAUTH },
+    { "permission_error", UVLLM_EPERMISSION },
+    { "unsupported_country_region_territory", UVLLM_EPERMISSION },
+    { "slow_down", UVLLM_EOVERLOAD },
+    { "server_is_overloaded", UVLLM_EOVERLOAD },
+    { "overloaded_error", UVLLM_EOVERLOAD },
+    { "unavailable_error", UVLLM_EOVERLOAD },
+    { "capacity_exceeded", UVLLM_EOVERLOAD },
+  };
+  for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+    if (strcmp(w->code, codes[i].word) == 0 || strcmp(w->type, codes[i].word) == 0)
+      return codes[i].err;
+  return 0;
+}
+
+
+/* Phrases of servers whose codes say nothing. */
+static int by_message(const words_t* w, int status) {
+  static const meaning_t refused[] = {
+    { "maximum context length", UVLLM_ECONTEXT },
+    { "context length exceeded", UVLLM_ECONTEXT },
+    { "exceeds the context", UVLLM_ECONTEXT },
+    { "exceed context", UVLLM_ECONTEXT },
+    { "exceeds the available context", UVLLM_ECONTEXT },
+    { "context window", UVLLM_ECONTEXT },
+    { "prompt is too long", UVLLM_ECONTEXT },
+    { "content management policy", UVLLM_EFILTER },
+    { "incorrect api key", UVLLM_EAUTH },
+    { "invalid api key", UVLLM_EAUTH },
+  };
+  if (status >= 500 || status == 429 || status == 401)
+    return 0;
+  for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+    if (find(w->message, refused[i].word) != NULL)
+      return refused[i].err;
+  return 0;
+}
+
+
+/* The number behind the first `word` that has one ("Limit 30,000"); 0: none. */
+static uint64_t number_after(const char* text, const char* word) {
+  for (const char* p = text; (p = find(p, word)) != NULL;) {
+    uint64_t n = 0;
+    while (*p == ' ' || *p == ':')
+      p++;
+    for (; (*p >= '0' && *p <= '9') || *p == ','; p++)
+      if (*p != ',' && n < UINT64_MAX / 100)
+        n = n * 10 + (uint64_t) (*p - '0');
+    if (n != 0)
+      return n;
+  }
+  return 0;
+}
+
+
+/* "Request too large ... Limit 30000, Requested 40000": waiting does not help. */
+static int is_too_large(const words_t* w) {
+  const uint64_t limit = number_after(w->message, "limit");
+  const uint64_t requested = number_after(w->message, "requested");
+  return limit != 0 && requested > limit;
+}
+
+
+static int by_429(const words_t* w) {
+  return is_too_large(w) ? UVLLM_ELIMIT : UVLLM_ERATELIMIT;
+}
+
+
+/* Where nothing is said, or nothing that is known. */
+static int by_status(uvllm_op op, int status) {
+  switch (status) {
+    case 401: return UVLLM_EAUTH;
+    case 402: return UVLLM_EQUOTA;
+    case 403: return UVLLM_EPERMISSION;
+    case 404: case 410:
+      return op == UVLLM_RAW || op == UVLLM_MODELS ? UVLLM_EREQUEST : UVLLM_ENOMODEL;
+    case 408: case 409: case 424: case 425: return UVLLM_EPROVIDER;
+    case 498: case 503: case 529: return UVLLM_EOVERLOAD;
+    case 501: return UVLLM_EREQUEST;
+    default: break;
+  }
+  if (status >= 500)
+    return UVLLM_EPROVIDER;
+  return status >= 400 ? UVLLM_EREQUEST : UVLLM_EPROTO;
+}
+
+
+/* Inside a 200 there may be no status but a type. */
+static int by_type(const words_t* w) {
+  static const meaning_t types[] = {
+    { "rate_limit", UVLLM_ERATELIMIT },      { "rate limit", UVLLM_ERATELIMIT },
+    { "rate_limited", UVLLM_ERATELIMIT },    { "resourceexhausted", UVLLM_ERATELIMIT },
+    { "overloaded", UVLLM_EOVERLOAD },       { "invalid_request", UVLLM_EREQUEST },
+    { "badrequest", UVLLM_EREQUEST },        { "not_found", UVLLM_ENOMODEL },
+    { "notfound", UVLLM_ENOMODEL },
+  };
+  for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    if (find(w->code, types[i].word) != NULL || find(w->type, types[i].word) != NULL)
+      return types[i].err;
+  return find(w->message, "resourceexhausted") != NULL ? UVLLM_ERATELIMIT : UVLLM_EPROVIDER;
+}
+
+
+static int classify(const uvllm__openai_t* s, const words_t* w, int http_status) {
+  const int status = http_status >= 300 ? http_status : w->status;
+  int err = by_code(w);
+  if (err == 0)
+    err = by_message(w, status);
+  if (err != 0)
+    return err;
+  if (status == 429)
+    return by_429(w);
+  if (status == 503 || find(w->message, "overloaded") == NULL || status < 500)
+    return status != 0 ? by_status(s->op, status) : by_type(w);
+  return UVLLM_EOVERLOAD;
+}
+
+
+static void tell(const uvllm__openai_t* s, words_t* w, int never_again, uvllm_emit_t* emit) {
+  const char* code = w->code[0] != '\0' ? w->code : w->type;
+  const uvllm_str_t none = { NULL, 0 };
+  const size_t len = uvllm__mask_secrets(w->message, strlen(w->message));
+  const uvllm_str_t message = { w->message, len };
+  const int again = s->should_retry == 1 ? 1 : s->should_retry == 2 || never_again ? 0 : -1;
+  uvllm_emit_error(emit, code[0] != '\0' ? uvllm__str(code) : none, message, again);
+}
+
+
+int uvllm__openai_fault(const uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* emit) {
+  words_t w;
+  uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
+  const int err = classify(s, &w, 0);
+  if (w.message[0] == '\0')
+    snprintf(w.message, sizeof(w.message), "the answer is an error without words");
+  tell(s, &w, 0, emit);
+  return err;
+}
+
+
+int uvllm__openai_strange(const uvllm__openai_t* s, uvllm_json_t root, const char* message,
+                          uvllm_emit_t* emit) {
+  words_t w;
+  uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
+  if (w.message[0] == '\0')
+    return uvllm__openai_refuse(emit, UVLLM_EPROTO, message);
+  tell(s, &w, 0, emit);
+  return classify(s, &w, 0);
+}
+
+
+static uvllm_str_t trim(uvllm_str_t s) {
+  while (s.len != 0 && (unsigned char) s.base[0] <= ' ') {
+    s.base++;
+    s.len--;
+  }
+  while (s.len != 0 && (unsigned char) s.base[s.len - 1] <= ' ')
+    s.len--;
+  return s;
+}
+
+
+/* A line of plain text is the message; of anything else only its kind is told. */
+static void summarize(const uvllm__openai_t* s, int http_status, uvllm_str_t body, words_t* w) {
+  size_t printable = 0;
+  while (printable < body.len && (unsigned char) body.base[printable] >= ' ')
+    printable++;
+  if (body.len == 0)
+    snprintf(w->message, sizeof(w->message), "HTTP %d with an empty body", http_status);
+  else if (printable == body.len && body.len <= 300 && body.base[0] != '<' &&
+           body.base[0] != '{' && body.base[0] != '[')
+    snprintf(w->message, sizeof(w->message), "HTTP %d: %.*s", http_status, (int) body.len,
+             body.base);
+  else if (strncmp(s->media_type, "text/", 5) == 0)
+    snprintf(w->message, sizeof(w->message), "HTTP %d with a %s body", http_status,
+             s->media_type);
+  else
+    snprintf(w->message, sizeof(w->message), "HTTP %d with a body that is %s", http_status,
+             body.base[0] == '<' ? "HTML or XML" : "not JSON");
+}
+
+
+int uvllm__openai_error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit) {
+  uvllm__openai_t* s = state;
+  words_t w = { .status = 0 };
+  uvllm_json_t root;
+  const uvllm_str_t text = trim(body);
+  const int redirect = http_status >= 300 && http_status < 400;
+  uvllm__openai_flush_limits(s, emit);
+  if (redirect)
+    snprintf(w.message, sizeof(w.message), "HTTP %d: redirects are not followed", http_status);
+  else if (uvllm_json_parse(uvllm_emit_parser(emit), text, &root, NULL) == 0)
+    uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
+  else
+    summarize(s, http_status, text, &w);
+  if (w.message[0] == '\0')
+    snprintf(w.message, sizeof(w.message), "HTTP %d", http_status);
+  const int err = classify(s, &w, http_status);
+  tell(s, &w, redirect, emit);
+  return err;
+}

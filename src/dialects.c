@@ -1,0 +1,18 @@
+/* The list of dialects: adding one is a line here and a file of its own. */
+#include "dialects.h"
+#include "mem.h"
+
+static const struct {
+  const char* name;
+  const uvllm_provider_ops_t* ops;
+} kDialects[] = {
+  { "openai", &uvllm__openai_ops },
+};
+
+
+const uvllm_provider_ops_t* uvllm__dialect(const char* name) {
+  for (size_t i = 0; name != NULL && i < sizeof(kDialects) / sizeof(kDialects[0]); i++)
+    if (strcmp(kDialects[i].name, name) == 0)
+      return kDialects[i].ops;
+  return NULL;
+}

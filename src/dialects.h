@@ -1,0 +1,12 @@
+/* The dialects that the library speaks, by name. Pure. */
+#ifndef UVLLM_SRC_DIALECTS_H
+#define UVLLM_SRC_DIALECTS_H
+
+#include "uvllm/provider.h"
+
+extern const uvllm_provider_ops_t uvllm__openai_ops;
+
+/* NULL: there is none of that name. */
+const uvllm_provider_ops_t* uvllm__dialect(const char* name);
+
+#endif
