@@ -7,7 +7,10 @@
  */
 #include "internal.h"
 
-enum { POOL = 256 };
+enum {
+  POOL = 256,           /* attempts kept for later, each with so much at most: */
+  KEEP_BYTES = 16 * 1024
+};
 
 
 /* ---- The pool --------------------------------------------------------------------------- */
@@ -67,6 +70,17 @@ static int prepare_state(uvllm_client_t* c, uvllm__attempt_t* att, size_t size) 
 }
 
 
+static int prepare_collect(uvllm__attempt_t* att) {
+  uvllm_client_t* c = att->req->client;
+  int keep = keeps_content(att->req, att->conf);
+  if (att->collect != NULL && uvllm__collect_keeps(att->collect) == keep)
+    return 0;
+  uvllm__collect_free(att->collect);
+  att->collect = NULL;
+  return uvllm__collect_new(&att->collect, &c->alloc, c->options.max_body_bytes, keep);
+}
+
+
 static void reset_attempt(uvllm__attempt_t* att) {
   att->begun = att->running = att->answering = att->complete = att->failed = att->ended = 0;
   att->settled = att->next_exchange = att->concluded = att->has_usage = att->has_retry_after = 0;
@@ -97,10 +111,7 @@ static int get_attempt(uvllm_req_t* req) {
   att->key = uvllm__keyring_ref(req->provider->key);
   req->attempt = att;
   int err = prepare_state(c, att, att->conf->ops->state_size);
-  if (err != 0)
-    return err;
-  return uvllm__collect_new(&att->collect, &c->alloc, c->options.max_body_bytes,
-                            keeps_content(req, att->conf));
+  return err != 0 ? err : prepare_collect(att);
 }
 
 
@@ -115,10 +126,14 @@ void uvllm__attempt_release(uvllm_req_t* req) {
   uvllm__conf_unref(c, att->conf);
   uvllm__keyring_unref(c, att->key);
   uvllm__http_reset(&att->http);
-  uvllm__collect_free(att->collect);
-  att->collect = NULL;
-  uvllm__buf_wipe(&att->held);
-  uvllm__buf_wipe(&att->body);
+  if (att->content_bytes <= KEEP_BYTES && att->collect != NULL && att->failed == 0) {
+    uvllm__collect_clear(att->collect);
+  } else {
+    uvllm__collect_free(att->collect);
+    att->collect = NULL;
+  }
+  uvllm__buf_recycle(&att->held, KEEP_BYTES);
+  uvllm__buf_recycle(&att->body, KEEP_BYTES);
   uvllm__free(&c->alloc, att->end_message);
   att->end_message = NULL;
   if (c->npooled >= POOL) {
@@ -274,7 +289,7 @@ static uvllm__attempt_t* attempt_of(uvllm__exchange_t* x) {
 static void on_sent(uvllm__exchange_t* x) {
   uvllm__attempt_t* att = attempt_of(x);
   uvllm_req_t* req = att->req;
-  uint64_t now = uv_hrtime();
+  uint64_t now = req->client->read_ns;
   if (att->sends++ > 0 && att->exchange == 0) {
     req->attempts++;
     req->row->attempts++;
@@ -294,7 +309,7 @@ static void on_status(uvllm__exchange_t* x, int http_status) {
   att->http_status = http_status;
   att->req->http_status = http_status;
   att->content_type[0] = '\0';
-  att->read_ns = uv_hrtime();
+  att->read_ns = att->req->client->read_ns;
   if (att->req->timing.first_byte == 0)
     att->req->timing.first_byte = att->read_ns;
 }
@@ -319,7 +334,7 @@ static int on_header(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value) 
 static int on_body(uvllm__exchange_t* x, const char* data, size_t len) {
   uvllm__attempt_t* att = attempt_of(x);
   uvllm_req_t* req = att->req;
-  att->read_ns = uv_hrtime();
+  att->read_ns = req->client->read_ns;
   if (req->state != UVLLM__RUNNING || att->complete || att->next_exchange)
     return 0;
   if (!is_success(att)) {
@@ -365,6 +380,8 @@ static int start_exchange(uvllm__attempt_t* att) {
                  att->req->last_error == UVLLM_ETIMEFIRST;
   err = uvllm__exchange_start(c->transport, &att->x);
   att->running = err == 0;
+  if (err == 0 && att->req->paused)
+    uvllm__exchange_pause(&att->x);
   return err;
 }
 
@@ -511,12 +528,9 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
   if (req->state != UVLLM__RUNNING)
     return 0; /* cancelled by that event */
   err = start_exchange(req->attempt);
-  if (err != 0)
-    return err;
-  if (req->paused)
-    uvllm__exchange_pause(&req->attempt->x);
-  uvllm__req_arm(req);
-  return 0;
+  if (err == 0)
+    uvllm__req_arm(req);
+  return err;
 }
 
 
@@ -596,4 +610,6 @@ void uvllm__attempt_result(uvllm_req_t* req, uvllm_result_t* r) {
   make_body(req);
   if (att->body.err == 0 && att->body.len != 0)
     r->body_json = uvllm__buf_slice(&att->body);
+  else if (r->status == 0)
+    r->status = att->body.err;
 }

@@ -21,6 +21,17 @@ void uvllm__buf_wipe(uvllm__buf_t* buf) {
 }
 
 
+void uvllm__buf_recycle(uvllm__buf_t* buf, size_t keep) {
+  if (buf->cap > keep) {
+    uvllm__buf_wipe(buf);
+    return;
+  }
+  if (buf->len != 0)
+    explicit_bzero(buf->base, buf->len);
+  uvllm__buf_clear(buf);
+}
+
+
 int uvllm__buf_grow(uvllm__buf_t* buf, size_t n) {
   if (buf->err != 0)
     return buf->err;

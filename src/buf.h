@@ -16,6 +16,10 @@ void uvllm__buf_init(uvllm__buf_t* buf, const uvllm_alloc_t* alloc, size_t max);
 void uvllm__buf_free(uvllm__buf_t* buf); /* usable again afterwards */
 void uvllm__buf_wipe(uvllm__buf_t* buf); /* the same, zeroed before it is freed */
 
+/* Emptied and what stood in it zeroed, for the next user; more than `keep` bytes
+ * of memory are given back. */
+void uvllm__buf_recycle(uvllm__buf_t* buf, size_t keep);
+
 /* Room for n more bytes: 0, UV_ENOMEM or UVLLM_ETOOLARGE (also kept in err). */
 int uvllm__buf_grow(uvllm__buf_t* buf, size_t n);
 

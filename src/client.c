@@ -66,7 +66,10 @@ static void drain(uvllm_client_t* c);
 
 
 static void on_idle(uv_idle_t* idle) {
-  drain(idle->data);
+  uvllm_client_t* c = idle->data;
+  c->turn_ns = 0;
+  c->halves = 1;
+  drain(c);
 }
 
 
@@ -74,10 +77,12 @@ static void on_check(uv_check_t* check) {
   uvllm_client_t* c = check->data;
   if (c->scheduled)
     drain(c);
+  c->halves = 0;
 }
 
 
-/* Each poll phase begins a new turn. */
+/* The poll phase has a time of its own, half a turn's where the idle phase took
+ * the other half: so neither reading nor what it leads to starves the other. */
 static void on_prepare(uv_prepare_t* prepare) {
   uvllm_client_t* c = prepare->data;
   c->turn_ns = 0;
@@ -85,15 +90,18 @@ static void on_prepare(uv_prepare_t* prepare) {
 
 
 int uvllm__turn_is_over(const uvllm_client_t* c) {
-  return c->turn_ns != 0 && uv_hrtime() - c->turn_ns > c->options.max_turn_us * UINT64_C(1000);
+  uint64_t turn = c->options.max_turn_us * UINT64_C(1000) >> c->halves;
+  return c->turn_ns != 0 && uv_hrtime() - c->turn_ns > turn;
 }
 
 
-static int transport_turn_is_over(void* ctx) {
+/* One look at the clock serves a read with all its events. */
+static int begin_read(void* ctx) {
   uvllm_client_t* c = ctx;
+  c->read_ns = uv_hrtime();
   if (c->turn_ns == 0)
-    c->turn_ns = uv_hrtime();
-  return uvllm__turn_is_over(c);
+    c->turn_ns = c->read_ns;
+  return c->read_ns - c->turn_ns > c->options.max_turn_us * UINT64_C(1000);
 }
 
 
@@ -146,8 +154,9 @@ static void run_timers(uvllm_client_t* c, uint64_t now) {
 }
 
 
+/* One at least, here and below, however late it is. */
 static void run_resumed(uvllm_client_t* c) {
-  while (c->resumed != NULL && !uvllm__turn_is_over(c)) {
+  for (int n = 0; c->resumed != NULL && (n == 0 || !uvllm__turn_is_over(c)); n++) {
     uvllm_req_t* req = c->resumed;
     c->resumed = req->next_resumed;
     if (c->resumed == NULL)
@@ -157,26 +166,25 @@ static void run_resumed(uvllm_client_t* c) {
       uvllm__deliver_deferred(req);
     if (!req->paused && req->state == UVLLM__RUNNING)
       uvllm__attempt_go_on(req);
+    if (req->state == UVLLM__RUNNING)
+      uvllm__req_arm(req);
   }
 }
 
 
 /* Only those that were there on entry: callbacks may finish others. */
 static void run_finished(uvllm_client_t* c) {
-  uvllm_req_t* list = c->finished;
+  uvllm_req_t *list = c->finished, **tail = c->finished_tail;
   c->finished = NULL;
   c->finished_tail = &c->finished;
-  while (list != NULL && !uvllm__turn_is_over(c)) {
+  for (int n = 0; list != NULL && (n == 0 || !uvllm__turn_is_over(c)); n++) {
     uvllm_req_t* req = list;
     list = req->next_finished;
     uvllm__req_complete(req);
   }
   if (list == NULL)
     return;
-  uvllm_req_t** tail = &list; /* the turn is over: the rest stays in front */
-  while (*tail != NULL)
-    tail = &(*tail)->next_finished;
-  *tail = c->finished;
+  *tail = c->finished; /* the turn is over: the rest stays in front */
   if (c->finished == NULL)
     c->finished_tail = tail;
   c->finished = list;
@@ -300,7 +308,7 @@ static void fit_descriptors(uvllm_client_t* c) {
 
 static int make_parts(uvllm_client_t* c) {
   const uvllm_alloc_t* a = &c->alloc;
-  uvllm__transport_host_t host = { c->loop, a, schedule, transport_turn_is_over, transport_log, c };
+  uvllm__transport_host_t host = { c->loop, a, schedule, begin_read, transport_log, c };
   int err = uvllm_prices_new(&c->prices, a);
   if (err == 0)
     err = uvllm_tracker_new(&c->tracker, c->options.budget_pusd, a);

@@ -243,7 +243,10 @@ static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
   static char no_expect[] = "Expect:"; /* else bodies over 1 MB wait for 100 Continue */
   size_t n = http->nheaders;
   for (size_t i = 0; i < n; i++) {
-    e->lines[i].data = uvllm__http_header_line(http, i);
+    char* line = uvllm__http_header_line(http, i);
+    if (line[http->headers[i].name_len + 2] == '\0')
+      memcpy(line + http->headers[i].name_len, ";", 2); /* how curl is told of an empty value */
+    e->lines[i].data = line;
     e->lines[i].next = &e->lines[i + 1];
   }
   e->lines[n].data = no_expect;

@@ -1,9 +1,9 @@
 /* curl's sockets and timers on the loop, by libcurl's multi_socket interface.
  *
  * Invariants: a descriptor that curl has open is in socks[]; its watcher is
- * stopped before the descriptor is closed (so a number that is reused never
- * meets an old watcher); curl's timeout 0 is a timer of 0, never a call from
- * inside curl's callback.
+ * stopped before the loop polls a descriptor that was closed, or a number that
+ * is reused (libuv aborts on both); curl's timeout 0 is a timer of 0, never a
+ * call from inside curl's callback.
  *
  * Transfers are dealt over several multi handles, filling the first ones first:
  * curl walks all connections of a host for each new transfer, and few transfers
@@ -25,6 +25,7 @@ static void after_action(uvllm__shard_t* s) {
 static void on_timeout(uv_timer_t* timer) {
   uvllm__shard_t* s = timer->data;
   int running;
+  s->transport->host.begin_read(s->transport->host.ctx);
   curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   after_action(s);
 }
@@ -75,7 +76,7 @@ static void on_poll(uv_poll_t* poll, int status, int events) {
     arm(k, 0); /* idle in curl's pool, and the server said something or left */
     return;
   }
-  if (status == 0 && t->host.turn_is_over(t->host.ctx))
+  if (status == 0 && t->host.begin_read(t->host.ctx))
     return; /* it stays readable: the next turn takes it */
   if (status < 0)
     flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
@@ -128,6 +129,19 @@ static int grow_socks(uvllm__transport_t* t, int fd) {
 }
 
 
+/* Of an open socket; no other one ever has the same. */
+static uint64_t cookie_of(int fd) {
+#ifdef SO_COOKIE
+  uint64_t cookie = 0;
+  socklen_t n = sizeof(cookie);
+  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0)
+    return cookie;
+#endif
+  (void) fd;
+  return 0;
+}
+
+
 static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
   uvllm__transport_t* t = s->transport;
   if (grow_socks(t, fd) != 0)
@@ -147,8 +161,18 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
   k->poll.data = k;
   k->shard = s;
   k->fd = fd;
+  k->cookie = cookie_of(fd);
   t->socks[fd] = k;
   return k;
+}
+
+
+/* The connection goes to curl's pool, where its watcher may stay; or it was never
+ * made, and then curl 7.88 has closed the socket already, without telling. */
+static void unwant(uvllm__transport_t* t, uvllm__sock_t* k) {
+  k->wanted = 0;
+  if (k->cookie == 0 || cookie_of(k->fd) != k->cookie)
+    drop_sock(t, k->fd);
 }
 
 
@@ -162,7 +186,7 @@ static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, voi
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (what == CURL_POLL_REMOVE) {
     if (k != NULL)
-      k->wanted = 0;
+      unwant(t, k);
     return 0;
   }
   if (t->closing)
@@ -177,12 +201,30 @@ static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, voi
 }
 
 
+/* A number that is watched was closed without a word, and curl tries the next
+ * address by it: to curl nothing has changed, the watcher is to be a new one. */
+static void watch_anew(uvllm__transport_t* t, int fd) {
+  uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
+  if (k == NULL)
+    return;
+  uvllm__shard_t* s = k->shard;
+  int wanted = k->wanted;
+  drop_sock(t, fd);
+  if (wanted != 0 && (k = add_sock(s, fd)) != NULL) {
+    k->wanted = wanted;
+    arm(k, wanted);
+  }
+}
+
+
 curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr) {
   uvllm__transport_t* t = ctx;
   (void) purpose;
   int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
   if (fd < 0)
     t->socket_errno = errno;
+  else
+    watch_anew(t, fd);
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -253,21 +295,34 @@ void uvllm__shard_release(uvllm__shard_t* s) {
 }
 
 
+static void close_shard(uvllm__transport_t* t, unsigned int i);
+
+
 static void on_timer_closed(uv_handle_t* handle) {
   uvllm__shard_t* s = handle->data;
   uvllm__transport_t* t = s->transport;
+  close_shard(t, s->index + 1);
   uvllm__transport_handle_closed(t);
 }
 
 
-/* curl closes its pooled connections here, through uvllm__close_socket(). */
-void uvllm__shards_close(uvllm__transport_t* t) {
-  for (unsigned int i = 0; i < t->nshards; i++) {
+/* curl closes its pooled connections here, through uvllm__close_socket(). They
+ * may be thousands: one shard each turn of the loop. */
+static void close_shard(uvllm__transport_t* t, unsigned int i) {
+  if (i < t->nshards) {
     curl_multi_cleanup(t->shards[i]->multi);
     t->shards[i]->multi = NULL;
     t->nclosing++;
     uv_close((uv_handle_t*) &t->shards[i]->timer, on_timer_closed);
+    return;
   }
   for (int fd = 0; fd < t->nsocks; fd++)
     drop_sock(t, fd);
+}
+
+
+void uvllm__shards_close(uvllm__transport_t* t) {
+  for (unsigned int i = 0; i < t->nshards; i++)
+    uv_timer_stop(&t->shards[i]->timer);
+  close_shard(t, 0);
 }

@@ -5,6 +5,7 @@
  * callback does, only flags change under the adapter's feet: the attempt stays.
  */
 #include "internal.h"
+#include "mask.h"
 
 /* A kept event: its slices follow it, in the order of slices_of(). */
 typedef struct kept_s {
@@ -171,7 +172,8 @@ static void mark_content(uvllm__attempt_t* att, uint64_t now, uvllm_event_type t
   if (t->first_content != 0)
     return;
   t->first_content = now;
-  uvllm__req_arm(req); /* from here on the idle clock runs, which may be shorter */
+  if (req->state == UVLLM__RUNNING) /* an event before it may have cancelled */
+    uvllm__req_arm(req); /* from here on the idle clock runs, which may be shorter */
 }
 
 
@@ -257,10 +259,24 @@ static void on_request_id(uvllm_emit_t* emit, uvllm_str_t id) {
 }
 
 
+/* Providers quote keys back; the dialect masks what looks like one, this what is
+ * one. */
+static void mask_own_key(uvllm__attempt_t* att) {
+  char* message = att->req->message;
+  if (att->key == NULL || message == NULL)
+    return;
+  const char* const secrets[] = { att->key->key, att->key->secret, att->key->session };
+  for (int i = 0; i < 3; i++)
+    if (secrets[i] != NULL)
+      message[uvllm__mask_value(message, strlen(message), uvllm__str(secrets[i]))] = '\0';
+}
+
+
 static void on_error(uvllm_emit_t* emit, uvllm_str_t code, uvllm_str_t message, int should_retry) {
   uvllm__attempt_t* att = attempt_of(emit);
   uvllm__req_set_text(att->req, &att->req->code, code, 128);
   uvllm__req_set_text(att->req, &att->req->message, message, UVLLM__MAX_MESSAGE);
+  mask_own_key(att);
   if (should_retry >= 0)
     att->should_retry = should_retry;
 }

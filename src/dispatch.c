@@ -91,7 +91,7 @@ static int serve(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
   if (node == NULL)
     return 0;
   uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
-  int err = take(req, now);
+  int err = p->conf->wants_key && p->key == NULL ? UVLLM_ENOKEY : take(req, now);
   if (err == UV_EAGAIN) {
     uvllm__wake_at(c, p->wake_ns);
     return 0;
@@ -135,7 +135,7 @@ int uvllm__dispatch(uvllm_client_t* c, uint64_t now) {
   while (p != NULL && (unsigned int) idle < n && !c->closing) {
     if (c->ninflight >= c->options.max_inflight)
       break;
-    if (starts >= UVLLM__STARTS_PER_TURN || uvllm__turn_is_over(c)) {
+    if (starts >= UVLLM__STARTS_PER_TURN || (starts > 0 && uvllm__turn_is_over(c))) {
       c->next_provider = p;
       return 1;
     }

@@ -52,7 +52,8 @@ typedef struct uvllm__transport_host_s {
   uv_loop_t* loop;
   const uvllm_alloc_t* alloc;
   void (*schedule)(void* ctx);        /* transport_drain() is wanted this turn */
-  int (*turn_is_over)(void* ctx);     /* others want to run: leave it readable */
+  /* Before each read: 1 if others want to run, and it is to be left readable. */
+  int (*begin_read)(void* ctx);
   void (*log)(void* ctx, int level, const char* msg);
   void* ctx;
 } uvllm__transport_host_t;
@@ -68,7 +69,7 @@ int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x);
 /* Drop it at once; no callback after this. Not from inside its callbacks. */
 void uvllm__exchange_cancel(uvllm__exchange_t* x);
 void uvllm__exchange_pause(uvllm__exchange_t* x);
-/* From a clean stack: bytes may come before it returns. */
+/* From a clean stack: bytes, and the end, may come before it returns. */
 void uvllm__exchange_resume(uvllm__exchange_t* x);
 
 #endif

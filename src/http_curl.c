@@ -155,16 +155,6 @@ void uvllm__exchange_pause(uvllm__exchange_t* x) {
 }
 
 
-void uvllm__exchange_resume(uvllm__exchange_t* x) {
-  x->want_pause = 0;
-  if (!x->is_paused || x->handle == NULL)
-    return;
-  x->is_paused = 0;
-  uvllm__easy_t* e = x->handle;
-  curl_easy_pause(e->curl, CURLPAUSE_CONT);
-}
-
-
 static void end_exchange(uvllm__easy_t* e, CURLcode code) {
   uvllm__exchange_t* x = e->x;
   char message[CURL_ERROR_SIZE];
@@ -176,6 +166,19 @@ static void end_exchange(uvllm__easy_t* e, CURLcode code) {
     uvllm__dns_distrust(x->transport->dns, x->origin);
   give_back(x);
   x->cbs->end(x, err, message);
+}
+
+
+/* What body() refuses in here curl would not count as the transfer's end. */
+void uvllm__exchange_resume(uvllm__exchange_t* x) {
+  x->want_pause = 0;
+  if (!x->is_paused || x->handle == NULL)
+    return;
+  x->is_paused = 0;
+  uvllm__easy_t* e = x->handle;
+  CURLcode code = curl_easy_pause(e->curl, CURLPAUSE_CONT);
+  if (code != CURLE_OK || x->err != 0)
+    end_exchange(e, code);
 }
 
 

@@ -50,6 +50,7 @@ typedef struct uvllm__sock_s {
   int armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */
   int wanted; /* what curl wants; 0: idle in its pool */
   int errors; /* in a row */
+  uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
 
 struct uvllm__transport_s {

@@ -210,7 +210,9 @@ struct uvllm_client_s {
   uv_idle_t idle;
   uv_prepare_t prepare;
   uint64_t armed_ns;                  /* what the timer is set to */
+  uint64_t read_ns;                   /* when the transport was last entered to read */
   uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
+  int halves;                         /* this iteration has two turns of half the length */
   int scheduled, draining;
   uint32_t nqueued, ninflight, nlive;
   uint32_t nbackoff;

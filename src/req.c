@@ -56,10 +56,19 @@ static int is_legal(uvllm__req_state from, uvllm__req_state to) {
 
 
 void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state) {
-  assert(is_legal(req->state, state));
+  int legal = is_legal(req->state, state);
+  assert(legal);
+  (void) legal;
   count(req, -1);
   req->state = state;
   count(req, 1);
+}
+
+
+/* A lane waits for what its head needs: another head is asked for its own. */
+static void if_head_ask_again(const uvllm_req_t* req) {
+  if (uvllm_fair_peek(req->provider->lane) == &req->lane_node)
+    req->provider->wake_ns = 0;
 }
 
 
@@ -70,6 +79,7 @@ int uvllm__req_enqueue(uvllm_req_t* req) {
   if (err != 0)
     return err;
   uvllm__req_set_state(req, UVLLM__QUEUED);
+  if_head_ask_again(req);
   return 0;
 }
 
@@ -96,12 +106,13 @@ static uint64_t after(uint64_t from_ns, uint64_t ms) {
 }
 
 
-/* Which of an attempt's clocks runs, and when it strikes. */
+/* Which of an attempt's clocks runs, and when it strikes. None does from pause
+ * until what came meanwhile was told. */
 static uint64_t attempt_deadline(const uvllm_req_t* req, int* err) {
   const uvllm__attempt_t* att = req->attempt;
   const uvllm_request_t* r = req->request;
   *err = 0;
-  if (att == NULL || req->paused || att->ended)
+  if (att == NULL || req->paused || req->in_resumed || att->ended)
     return UVLLM__NEVER;
   if (att->complete)
     return att->complete_ns + GRACE_NS;
@@ -173,8 +184,10 @@ void uvllm__req_finish(uvllm_req_t* req, int status) {
   uvllm_client_t* c = req->client;
   if (req->state == UVLLM__FINISHING || req->state == UVLLM__DONE)
     return;
-  if (req->state == UVLLM__QUEUED)
+  if (req->state == UVLLM__QUEUED) {
+    if_head_ask_again(req);
     uvllm_fair_remove(req->provider->lane, &req->lane_node);
+  }
   uvllm_queue_remove(c->timers, &req->timer_node);
   uvllm__req_set_state(req, UVLLM__FINISHING);
   req->status = status;
@@ -185,10 +198,10 @@ void uvllm__req_finish(uvllm_req_t* req, int status) {
 }
 
 
-static void count_end(uvllm_req_t* req) {
-  if (req->status == 0)
+static void count_end(uvllm_req_t* req, int status) {
+  if (status == 0)
     req->row->completed++;
-  else if (req->status == UV_ECANCELED)
+  else if (status == UV_ECANCELED)
     req->row->cancelled++;
   else
     req->row->failed++;
@@ -258,7 +271,7 @@ void uvllm__req_complete(uvllm_req_t* req) {
   uvllm__attempt_stop(req);
   req->timing.ended = uv_hrtime();
   fill_result(req, &result);
-  count_end(req);
+  count_end(req, result.status);
   uvllm__req_set_state(req, UVLLM__DONE);
   if (result.status != 0 && result.status != UV_ECANCELED)
     uvllm__log(c, UVLLM_LOG_INFO, "request %llu: %s after %u attempts (http %d)",
@@ -292,6 +305,8 @@ static void tell_restart(uvllm_req_t* req) {
     return;
   memset(&event, 0, sizeof(event));
   event.type = UVLLM_EVENT_RESTART;
+  event.attempt = req->attempts;
+  event.time_ns = uv_hrtime();
   req->delivered = 0;
   uvllm__deliver(req, &event);
 }
@@ -342,7 +357,6 @@ void uvllm_cancel(uvllm_req_t* req) {
 }
 
 
-/* The clocks stand still: resume moves clock_ns on by the time paused. */
 void uvllm_pause(uvllm_req_t* req) {
   if (req->paused || req->state == UVLLM__FINISHING || req->state == UVLLM__DONE)
     return;
@@ -353,14 +367,23 @@ void uvllm_pause(uvllm_req_t* req) {
 }
 
 
+/* The clocks stood still: what had passed of them before the pause still counts,
+ * and nothing of what came since. */
+static void move_clock(const uvllm_req_t* req) {
+  uvllm__attempt_t* att = req->attempt;
+  uint64_t now = uv_hrtime();
+  if (att == NULL)
+    return;
+  att->clock_ns = att->clock_ns < req->paused_ns ? att->clock_ns + (now - req->paused_ns) : now;
+}
+
+
 void uvllm_resume(uvllm_req_t* req) {
   uvllm_client_t* c = req->client;
   if (!req->paused || req->state == UVLLM__FINISHING || req->state == UVLLM__DONE)
     return;
   req->paused = 0;
-  if (req->attempt != NULL)
-    req->attempt->clock_ns += uv_hrtime() - req->paused_ns;
-  uvllm__req_arm(req);
+  move_clock(req);
   if (req->in_resumed)
     return;
   req->in_resumed = 1;
@@ -374,8 +397,11 @@ void uvllm_resume(uvllm_req_t* req) {
 void uvllm_set_priority(uvllm_req_t* req, int priority) {
   req->key += ((int64_t) req->priority - priority) * (int64_t) AGEING_NS;
   req->priority = priority;
-  if (req->state == UVLLM__QUEUED)
+  if (req->state == UVLLM__QUEUED) {
+    if_head_ask_again(req);
     uvllm_fair_change(req->provider->lane, &req->lane_node, req->key);
+    if_head_ask_again(req);
+  }
   uvllm__schedule(req->client);
 }
 

@@ -95,8 +95,10 @@ static int ask_dialect(uvllm_client_t* c, const uvllm_provider_ops_t* ops,
   checker_t k = { { &check_ops, c->submit_parser }, c };
   if (ops->check == NULL)
     return 0;
-  uvllm__refuse(c, 0, "the dialect refused the request");
-  return ops->check(r, &k.emit);
+  int err = ops->check(r, &k.emit);
+  if (err != 0 && c->last_error[0] == '\0')
+    uvllm__refuse(c, err, "the dialect refused the request");
+  return err;
 }
 
 
@@ -141,6 +143,8 @@ static int check_price(uvllm_client_t* c, const uvllm__provider_t* p, const uvll
 
 
 static int check_room(uvllm_client_t* c, size_t bytes) {
+  if (bytes > c->options.max_queued_bytes) /* waiting for room would be in vain */
+    return uvllm__refuse(c, UV_E2BIG, "the request is larger than the queue may hold");
   if (c->nqueued < c->options.max_queued &&
       c->queued_bytes + bytes <= c->options.max_queued_bytes)
     return 0;
@@ -231,6 +235,7 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
   char* model = NULL;
   uvllm_req_t* req = NULL;
   assert(c != NULL && request != NULL && done_cb != NULL);
+  c->last_error[0] = '\0';
   if (c->closing)
     return uvllm__refuse(c, UVLLM_ECLOSING, "the client is closing");
   uvllm_request_init(&r);
@@ -246,7 +251,7 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
     err = make_req(c, p, &r, &facts, &req);
   uvllm__free(&c->alloc, model);
   if (err != 0)
-    return err;
+    return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
   req->event_cb = event_cb;
   req->done_cb = done_cb;
   req->data = data;

@@ -52,10 +52,30 @@ static void keeps_what_it_has_without_memory(void** state) {
   assert_int_equal(a.alive, 0);
 }
 
+static void recycles_small_ones_only(void** state) {
+  (void) state;
+  test_alloc_t a;
+  test_alloc_init(&a);
+  uvllm__buf_t b;
+  uvllm__buf_init(&b, &a.hook, SIZE_MAX);
+  uvllm__buf_str(&b, "secret");
+  char* base = b.base;
+  uvllm__buf_recycle(&b, 1000);
+  assert_ptr_equal(b.base, base);
+  assert_int_equal(b.len, 0);
+  assert_memory_equal(base, "\0\0\0\0\0\0", 6);
+  char more[2000] = { 1 };
+  uvllm__buf_append(&b, more, sizeof(more));
+  uvllm__buf_recycle(&b, 1000);
+  assert_null(b.base);
+  assert_int_equal(a.alive, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(grows_and_consumes),
     cmocka_unit_test(stops_at_its_limit),
+    cmocka_unit_test(recycles_small_ones_only),
     cmocka_unit_test(keeps_what_it_has_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
