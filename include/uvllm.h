@@ -60,7 +60,8 @@ typedef struct uvllm_client_options_s {
   void* data;                  /* for log_cb and room_cb */
   uint32_t max_inflight;       /* over all providers */
   uint32_t max_queued;         /* beyond: submit fails with UVLLM_EQUEUEFULL */
-  uint64_t max_queued_bytes;   /* of copied requests, likewise */
+  uint64_t max_queued_bytes;   /* of copied requests, likewise; UV_E2BIG: one alone
+                                  is larger */
   uvllm_room_cb room_cb;       /* after EQUEUEFULL: half of the queue is free */
   uint32_t max_turn_us;        /* work in one loop turn before others run */
   uint64_t max_frame_bytes;    /* one stream event; UVLLM_ETOOLARGE */

@@ -7,146 +7,8 @@
  */
 #include "internal.h"
 
-enum {
-  POOL = 256,           /* attempts kept for later, each with so much at most: */
-  KEEP_BYTES = 16 * 1024
-};
 
-
-/* ---- The pool --------------------------------------------------------------------------- */
-
-static void free_attempt(uvllm_client_t* c, uvllm__attempt_t* att) {
-  uvllm__http_free(&att->http);
-  uvllm__frames_free(&att->frames);
-  uvllm__collect_free(att->collect);
-  uvllm__buf_wipe(&att->held);
-  uvllm__buf_wipe(&att->body);
-  uvllm__free(&c->alloc, att->end_message);
-  uvllm__free(&c->alloc, att->state);
-  uvllm__free(&c->alloc, att);
-}
-
-
-void uvllm__attempts_free(uvllm_client_t* c) {
-  while (c->attempts != NULL) {
-    uvllm__attempt_t* att = c->attempts;
-    c->attempts = att->next;
-    free_attempt(c, att);
-  }
-}
-
-
-static uvllm__attempt_t* new_attempt(uvllm_client_t* c) {
-  uvllm__attempt_t* att = uvllm__calloc(&c->alloc, 1, sizeof(*att));
-  if (att == NULL)
-    return NULL;
-  uvllm__http_init(&att->http, &c->alloc);
-  uvllm__frames_init(&att->frames, &c->alloc);
-  uvllm__buf_init(&att->held, &c->alloc, SIZE_MAX);
-  uvllm__buf_init(&att->body, &c->alloc, c->options.max_body_bytes);
-  return att;
-}
-
-
-static int keeps_content(const uvllm_req_t* req, const uvllm__conf_t* conf) {
-  unsigned int flags = req->request->flags;
-  if (!(flags & UVLLM_NO_COLLECT))
-    return 1;
-  return (flags & UVLLM_BODY) && ((flags & UVLLM_STREAM) || !conf->speaks_openai);
-}
-
-
-static int prepare_state(uvllm_client_t* c, uvllm__attempt_t* att, size_t size) {
-  if (att->state_cap < size) {
-    void* state = uvllm__realloc(&c->alloc, att->state, size);
-    if (state == NULL)
-      return UV_ENOMEM;
-    att->state = state;
-    att->state_cap = size;
-  }
-  if (size != 0)
-    memset(att->state, 0, size);
-  return 0;
-}
-
-
-static int prepare_collect(uvllm__attempt_t* att) {
-  uvllm_client_t* c = att->req->client;
-  int keep = keeps_content(att->req, att->conf);
-  if (att->collect != NULL && uvllm__collect_keeps(att->collect) == keep)
-    return 0;
-  uvllm__collect_free(att->collect);
-  att->collect = NULL;
-  return uvllm__collect_new(&att->collect, &c->alloc, c->options.max_body_bytes, keep);
-}
-
-
-static void reset_attempt(uvllm__attempt_t* att) {
-  att->begun = att->running = att->answering = att->complete = att->failed = att->ended = 0;
-  att->settled = att->next_exchange = att->concluded = att->has_usage = att->has_retry_after = 0;
-  att->http_status = 0;
-  att->sends = 0;
-  att->exchange = 0;
-  att->content_bytes = 0;
-  att->should_retry = -1;
-  att->end_err = 0;
-  memset(&att->usage, 0, sizeof(att->usage));
-}
-
-
-static int get_attempt(uvllm_req_t* req) {
-  uvllm_client_t* c = req->client;
-  uvllm__attempt_t* att = c->attempts;
-  if (att != NULL) {
-    c->attempts = att->next;
-    c->npooled--;
-  } else if ((att = new_attempt(c)) == NULL) {
-    return UV_ENOMEM;
-  }
-  reset_attempt(att);
-  att->req = req;
-  att->emit.ops = &uvllm__deliver_ops;
-  att->emit.parser = c->frame_parser;
-  att->conf = uvllm__conf_ref(req->provider->conf);
-  att->key = uvllm__keyring_ref(req->provider->key);
-  req->attempt = att;
-  int err = prepare_state(c, att, att->conf->ops->state_size);
-  return err != 0 ? err : prepare_collect(att);
-}
-
-
-void uvllm__attempt_release(uvllm_req_t* req) {
-  uvllm_client_t* c = req->client;
-  uvllm__attempt_t* att = req->attempt;
-  if (att == NULL)
-    return;
-  req->attempt = NULL;
-  if (att->begun && att->conf->ops->fini != NULL)
-    att->conf->ops->fini(att->state);
-  uvllm__conf_unref(c, att->conf);
-  uvllm__keyring_unref(c, att->key);
-  uvllm__http_reset(&att->http);
-  if (att->content_bytes <= KEEP_BYTES && att->collect != NULL && att->failed == 0) {
-    uvllm__collect_clear(att->collect);
-  } else {
-    uvllm__collect_free(att->collect);
-    att->collect = NULL;
-  }
-  uvllm__buf_recycle(&att->held, KEEP_BYTES);
-  uvllm__buf_recycle(&att->body, KEEP_BYTES);
-  uvllm__free(&c->alloc, att->end_message);
-  att->end_message = NULL;
-  if (c->npooled >= POOL) {
-    free_attempt(c, att);
-    return;
-  }
-  att->next = c->attempts;
-  c->attempts = att;
-  c->npooled++;
-}
-
-
-/* ---- Building ------------------------------------------------------------------------------ */
+/* ---- Building ------------------------------------------------------------------------- */
 
 static void add_headers(uvllm__attempt_t* att, const uvllm_kv_t* headers, size_t n) {
   for (size_t i = 0; i < n; i++)
@@ -191,7 +53,7 @@ static int build(uvllm__attempt_t* att) {
 }
 
 
-/* ---- Framing --------------------------------------------------------------------------------- */
+/* ---- Framing -------------------------------------------------------------------------- */
 
 static int is_success(const uvllm__attempt_t* att) {
   return att->http_status >= 200 && att->http_status < 300;
@@ -277,7 +139,7 @@ static void keep_error_body(uvllm__attempt_t* att, const char* data, size_t len)
 }
 
 
-/* ---- The transport's callbacks ----------------------------------------------------------------- */
+/* ---- The transport's callbacks -------------------------------------------------------- */
 
 static uvllm__attempt_t* attempt_of(uvllm__exchange_t* x) {
   return uvllm__container(x, uvllm__attempt_t, x);
@@ -386,7 +248,7 @@ static int start_exchange(uvllm__attempt_t* att) {
 }
 
 
-/* ---- Outcome -------------------------------------------------------------------------------------- */
+/* ---- Outcome -------------------------------------------------------------------------- */
 
 /* An answer that had begun and broke off is truncated, whatever broke it. */
 static int broken_off(const uvllm__attempt_t* att) {
@@ -511,7 +373,7 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
   forget_last_attempt(req);
   req->attempts++;
   req->row->attempts++;
-  int err = get_attempt(req);
+  int err = uvllm__attempt_get(req);
   if (req->attempt == NULL) {
     uvllm_limiter_undo(req->provider->limiter, now, &req->debit);
     uvllm_tracker_release(c->tracker, &req->hold);
@@ -587,15 +449,16 @@ void uvllm__attempt_stop(uvllm_req_t* req) {
 }
 
 
-/* ---- The result --------------------------------------------------------------------------------- */
+/* ---- The result ----------------------------------------------------------------------- */
 
-static void make_body(uvllm_req_t* req) {
+static int make_body(uvllm_req_t* req) {
   uvllm__attempt_t* att = req->attempt;
   uvllm_op op = req->request->op;
   if (req->status != 0 || (op != UVLLM_CHAT && op != UVLLM_COMPLETION) || att->body.len != 0)
-    return;
-  uvllm__collect_body(att->collect, op, uvllm__str(req->request_id), req->request->target.model,
-                      unix_ms() / 1000, &req->usage, &att->body);
+    return att->body.err;
+  return uvllm__collect_body(att->collect, op, uvllm__str(req->request_id),
+                             req->request->target.model, unix_ms() / 1000, &req->usage,
+                             &att->body);
 }
 
 
@@ -607,9 +470,9 @@ void uvllm__attempt_result(uvllm_req_t* req, uvllm_result_t* r) {
     r->status = UV_ENOMEM;
   if (!(flags & UVLLM_BODY))
     return;
-  make_body(req);
-  if (att->body.err == 0 && att->body.len != 0)
+  int err = make_body(req);
+  if (err == 0 && att->body.len != 0)
     r->body_json = uvllm__buf_slice(&att->body);
   else if (r->status == 0)
-    r->status = att->body.err;
+    r->status = err;
 }

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-enum { SPARE_DESCRIPTORS = 64 };
+enum { SPARE_DESCRIPTORS = 64 + 2 * 64 }; /* the host's; two for each multi handle of curl */
 
 
 unsigned int uvllm_version(void) {
@@ -23,16 +23,20 @@ unsigned int uvllm_version(void) {
 }
 
 
-void uvllm__client_options_init(uvllm_client_options_t* o, size_t size) {
-  memset(o, 0, size);
-  o->size = size;
-  o->log_level = UVLLM_LOG_WARN;
-  o->max_inflight = 1024;
-  o->max_queued = 1000000;
-  o->max_queued_bytes = UINT64_C(1) << 30;
-  o->max_turn_us = 2000;
-  o->max_frame_bytes = UINT64_C(16) << 20;
-  o->max_body_bytes = UINT64_C(64) << 20;
+/* A caller of an older version has a smaller struct. */
+void uvllm__client_options_init(uvllm_client_options_t* options, size_t size) {
+  uvllm_client_options_t o;
+  memset(&o, 0, sizeof(o));
+  o.log_level = UVLLM_LOG_WARN;
+  o.max_inflight = 1024;
+  o.max_queued = 1000000;
+  o.max_queued_bytes = UINT64_C(1) << 30;
+  o.max_turn_us = 2000;
+  o.max_frame_bytes = UINT64_C(16) << 20;
+  o.max_body_bytes = UINT64_C(64) << 20;
+  memset(options, 0, size);
+  memcpy(options, &o, size < sizeof(o) ? size : sizeof(o));
+  options->size = size;
 }
 
 

@@ -17,6 +17,7 @@ typedef struct items_s { /* sorted; each item begins with its number */
 
 typedef struct tool_s {
   uint32_t index;
+  int begun;
   uvllm__buf_t id, name, json;
 } tool_t;
 
@@ -32,6 +33,7 @@ struct uvllm__collect_s {
   uvllm_alloc_t alloc;
   size_t max, used;
   size_t ntools; /* of all choices */
+  size_t nheld;  /* of them: their beginning has not been told */
   int keep;
   items_t choices;
   uvllm_choice_t* result;
@@ -139,7 +141,7 @@ void uvllm__collect_free(uvllm__collect_t* c) {
 void uvllm__collect_clear(uvllm__collect_t* c) {
   for (size_t i = 0; i < c->choices.len; i++)
     choice_clear(&c->alloc, (choice_t*) c->choices.base[i]);
-  c->used = c->ntools = 0;
+  c->used = c->ntools = c->nheld = 0;
 }
 
 
@@ -217,16 +219,15 @@ int uvllm__collect_stop(uvllm__collect_t* c, uint32_t choice, uvllm_stop_reason 
 }
 
 
+/* Id and name are kept even without content until the beginning is told. */
 static int tool_append(uvllm__collect_t* c, tool_t* t, uvllm_str_t id, uvllm_str_t name,
                        uvllm_str_t json) {
-  if (!c->keep)
-    return 0;
   int err = 0;
-  if (t->id.len == 0)
+  if (!t->begun && t->id.len == 0)
     err = append(c, &t->id, id);
-  if (err == 0 && t->name.len == 0)
+  if (err == 0 && t->name.len == 0 && (c->keep || !t->begun))
     err = append(c, &t->name, name);
-  return err == 0 ? append(c, &t->json, json) : err;
+  return err == 0 && c->keep ? append(c, &t->json, json) : err;
 }
 
 
@@ -246,47 +247,89 @@ static int add_tool(uvllm__collect_t* c, choice_t* ch, uint32_t index, tool_t** 
     return err;
   }
   c->ntools++;
+  c->nheld++;
   *out = t;
   return 0;
 }
 
 
+static uvllm_str_t slice_or_absent(const uvllm__buf_t* buf) {
+  return buf->len != 0 ? uvllm__buf_slice(buf) : (uvllm_str_t) { NULL, 0 };
+}
+
+
+static int give_id(const choice_t* ch, tool_t* t) {
+  char made[32];
+  if (t->id.len != 0)
+    return 0;
+  int n = snprintf(made, sizeof(made), "call_%u_%u", ch->index, t->index);
+  return uvllm__buf_append(&t->id, made, (size_t) n);
+}
+
+
+static int begin_tool(uvllm__collect_t* c, const choice_t* ch, tool_t* t,
+                      uvllm__tool_begin_t* begin) {
+  int err = give_id(ch, t);
+  if (err != 0)
+    return err;
+  t->begun = 1;
+  c->nheld--;
+  begin->due = 1;
+  begin->choice = ch->index;
+  begin->index = t->index;
+  begin->id = uvllm__buf_slice(&t->id);
+  begin->name = slice_or_absent(&t->name);
+  return 0;
+}
+
+
 int uvllm__collect_tool(uvllm__collect_t* c, uint32_t choice, uint32_t index, uvllm_str_t id,
-                        uvllm_str_t name, uvllm_str_t json, int* begins) {
-  *begins = 0;
+                        uvllm_str_t name, uvllm_str_t json, uvllm__tool_begin_t* begin) {
+  choice_t* ch;
+  begin->due = 0;
   if (index >= UVLLM__MAX_TOOLS)
     return UVLLM_EPROTO;
-  choice_t* ch;
   int err = touch_choice(c, choice, &ch);
   if (err != 0)
     return err;
   tool_t* t = items_find(&ch->tools, index);
-  int fresh = t == NULL;
-  if (fresh)
+  if (t == NULL)
     err = add_tool(c, ch, index, &t);
   if (err == 0)
     err = tool_append(c, t, id, name, json);
-  *begins = fresh && err == 0;
-  return err;
+  if (err != 0 || t->begun || (json.len == 0 && (t->id.len == 0 || t->name.len == 0)))
+    return err;
+  return begin_tool(c, ch, t, begin);
 }
 
 
-static void write_id(uvllm_json_writer_t* w, const choice_t* ch, const tool_t* t) {
-  char made[32];
-  uvllm_str_t id = uvllm__buf_slice(&t->id);
-  if (id.len == 0) {
-    id.len = (size_t) snprintf(made, sizeof(made), "call_%u_%u", ch->index, t->index);
-    id.base = made;
+static tool_t* first_held(const choice_t* ch) {
+  for (size_t i = 0; i < ch->tools.len; i++) {
+    tool_t* t = (tool_t*) ch->tools.base[i];
+    if (!t->begun)
+      return t;
   }
-  uvllm_json_write_str(w, id);
+  return NULL;
 }
 
 
-static void write_tool(uvllm_json_writer_t* w, const choice_t* ch, const tool_t* t) {
+int uvllm__collect_held(uvllm__collect_t* c, uint32_t choice, uvllm__tool_begin_t* begin) {
+  begin->due = 0;
+  for (size_t i = 0; c->nheld != 0 && i < c->choices.len; i++) {
+    const choice_t* ch = (const choice_t*) c->choices.base[i];
+    tool_t* t = choice == UVLLM__ANY_CHOICE || choice == ch->index ? first_held(ch) : NULL;
+    if (t != NULL)
+      return begin_tool(c, ch, t, begin);
+  }
+  return 0;
+}
+
+
+static void write_tool(uvllm_json_writer_t* w, const tool_t* t) {
   static const uvllm_str_t empty = UVLLM_STR(""), nothing = UVLLM_STR("{}");
   uvllm_json_begin_object(w);
   uvllm_json_name(w, "id");
-  write_id(w, ch, t);
+  uvllm_json_write_str(w, uvllm__buf_slice(&t->id));
   uvllm_json_name(w, "type");
   uvllm_json_write_str(w, (uvllm_str_t) UVLLM_STR("function"));
   uvllm_json_name(w, "function");
@@ -307,15 +350,15 @@ static int write_tools(choice_t* ch) {
     return 0;
   uvllm__json_writer_init(&w, &ch->tools_json);
   uvllm_json_begin_array(&w);
-  for (size_t i = 0; i < ch->tools.len; i++)
-    write_tool(&w, ch, (const tool_t*) ch->tools.base[i]);
+  for (size_t i = 0; i < ch->tools.len; i++) {
+    tool_t* t = (tool_t*) ch->tools.base[i];
+    int err = give_id(ch, t);
+    if (err != 0)
+      return err;
+    write_tool(&w, t);
+  }
   uvllm_json_end_array(&w);
   return uvllm_json_writer_error(&w);
-}
-
-
-static uvllm_str_t slice_or_absent(const uvllm__buf_t* buf) {
-  return buf->len != 0 ? uvllm__buf_slice(buf) : (uvllm_str_t) { NULL, 0 };
 }
 
 

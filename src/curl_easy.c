@@ -91,13 +91,20 @@ static size_t on_header(char* data, size_t size, size_t n, void* ctx) {
 }
 
 
+static void forget_name(uvllm__easy_t* e) {
+  if (e->name != NULL)
+    e->name->users--;
+  e->name = NULL;
+}
+
+
 /* The request is about to be written onto a connection that stands. */
 static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int local_port) {
   uvllm__easy_t* e = ctx;
   (void) ip, (void) local_ip, (void) port, (void) local_port;
   if (e->name != NULL) {
     e->name->applied[e->shard->index] = e->generation;
-    e->name = NULL;
+    forget_name(e);
   }
   e->x->cbs->sent(e->x);
   return CURL_PREREQFUNC_OK;
@@ -173,10 +180,36 @@ static void free_easy(uvllm__transport_t* t, uvllm__easy_t* e) {
 }
 
 
+/* From inside curl, where it cannot be ended. */
+void uvllm__easy_doom(uvllm__easy_t* e) {
+  uvllm__transport_t* t = e->x->transport;
+  if (e->doomed)
+    return;
+  e->doomed = 1;
+  e->next_doomed = t->doomed;
+  t->doomed = e;
+  if (e->x->err == 0)
+    e->x->err = UV_ENOMEM;
+  t->host.schedule(t->host.ctx);
+}
+
+
+static void undoom(uvllm__transport_t* t, uvllm__easy_t* e) {
+  uvllm__easy_t** p = &t->doomed;
+  if (!e->doomed)
+    return;
+  while (*p != e)
+    p = &(*p)->next_doomed;
+  *p = e->next_doomed;
+  e->doomed = 0;
+}
+
+
 void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
+  undoom(t, e);
   e->x = NULL;
   e->shard = NULL;
-  e->name = NULL;
+  forget_name(e);
   uvllm__free(t->host.alloc, e->resolve_line);
   if (e->resolve_line != NULL)
     curl_easy_setopt(e->curl, CURLOPT_RESOLVE, NULL);
@@ -294,6 +327,7 @@ static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
   e->resolve.data = e->resolve_line;
   e->resolve.next = NULL;
   e->name = name;
+  name->users++;
   e->generation = name->generation;
   return curl_easy_setopt(e->curl, CURLOPT_RESOLVE, &e->resolve) == CURLE_OK ? 0 : UV_ENOMEM;
 }

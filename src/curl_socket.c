@@ -176,12 +176,12 @@ static void unwant(uvllm__transport_t* t, uvllm__sock_t* k) {
 }
 
 
-/* Failing here would poison the whole multi handle for good: a socket that
- * cannot be watched is left to its request's deadline instead. */
-static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, void* sock) {
+/* Failing here would poison the whole multi handle for good: the transfer whose
+ * socket cannot be watched is ended by drain() instead. */
+static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock) {
   uvllm__shard_t* s = ctx;
   uvllm__transport_t* t = s->transport;
-  (void) easy;
+  uvllm__easy_t* e = NULL;
   (void) sock;
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (what == CURL_POLL_REMOVE) {
@@ -192,10 +192,13 @@ static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, voi
   if (t->closing)
     return 0;
   if (k == NULL && (k = add_sock(s, fd)) == NULL) {
-    t->host.log(t->host.ctx, 0, "out of memory: a socket cannot be watched");
+    curl_easy_getinfo(curl, CURLINFO_PRIVATE, &e);
+    if (e != NULL && e->x != NULL)
+      uvllm__easy_doom(e);
     return 0;
   }
-  k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
+  k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
+              ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
   arm(k, k->wanted);
   return 0;
 }
@@ -203,17 +206,19 @@ static int on_curl_socket(CURL* easy, curl_socket_t fd, int what, void* ctx, voi
 
 /* A number that is watched was closed without a word, and curl tries the next
  * address by it: to curl nothing has changed, the watcher is to be a new one. */
-static void watch_anew(uvllm__transport_t* t, int fd) {
+static int watch_anew(uvllm__transport_t* t, int fd) {
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (k == NULL)
-    return;
+    return 0;
   uvllm__shard_t* s = k->shard;
   int wanted = k->wanted;
   drop_sock(t, fd);
-  if (wanted != 0 && (k = add_sock(s, fd)) != NULL) {
-    k->wanted = wanted;
-    arm(k, wanted);
-  }
+  if (wanted == 0)
+    return 0;
+  if ((k = add_sock(s, fd)) == NULL)
+    return ENOMEM;
+  k->wanted = wanted;
+  return arm(k, wanted);
 }
 
 
@@ -221,11 +226,16 @@ curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_so
   uvllm__transport_t* t = ctx;
   (void) purpose;
   int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
-  if (fd < 0)
+  if (fd < 0) {
     t->socket_errno = errno;
-  else
-    watch_anew(t, fd);
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
+    return CURL_SOCKET_BAD;
+  }
+  if (watch_anew(t, fd) != 0) {
+    t->socket_errno = ENOMEM;
+    close(fd);
+    return CURL_SOCKET_BAD;
+  }
+  return fd;
 }
 
 
@@ -239,11 +249,13 @@ static uvllm__shard_t* new_shard(uvllm__transport_t* t) {
   uvllm__shard_t* s = uvllm__calloc(t->host.alloc, 1, sizeof(*s));
   if (s == NULL)
     return NULL;
+  int low = uvllm__lowest_free_fd(t->host.loop);
   s->multi = curl_multi_init();
   if (s->multi == NULL) {
     uvllm__free(t->host.alloc, s);
     return NULL;
   }
+  uvllm__multi_cloexec(s->multi, low);
   s->transport = t;
   s->index = t->nshards;
   uv_timer_init(t->host.loop, &s->timer);

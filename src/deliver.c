@@ -220,36 +220,56 @@ static void on_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
 }
 
 
+static void send_tool_begin(uvllm__attempt_t* att, const uvllm__tool_begin_t* begin) {
+  uvllm_event_t e;
+  memset(&e, 0, sizeof(e));
+  e.type = UVLLM_EVENT_TOOL_BEGIN;
+  e.choice = begin->choice;
+  e.index = begin->index;
+  e.u.tool.id = begin->id;
+  e.u.tool.name = begin->name;
+  send_event(att, &e);
+}
+
+
 static void on_tool(uvllm_emit_t* emit, uint32_t choice, uint32_t index, uvllm_str_t id,
                     uvllm_str_t name, uvllm_str_t json) {
   uvllm__attempt_t* att = attempt_of(emit);
+  uvllm__tool_begin_t begin;
   uvllm_event_t e;
-  int begins = 0;
-  memset(&e, 0, sizeof(e));
-  fail(att, uvllm__collect_tool(att->collect, choice, index, id, name, json, &begins));
+  fail(att, uvllm__collect_tool(att->collect, choice, index, id, name, json, &begin));
   if (att->failed != 0)
     return;
-  mark_content(att, att->read_ns, UVLLM_EVENT_TOOL_DELTA, name.len + json.len);
-  e.choice = choice;
-  e.index = index;
-  if (begins) {
-    e.type = UVLLM_EVENT_TOOL_BEGIN;
-    e.u.tool.id = id;
-    e.u.tool.name = name;
-    send_event(att, &e);
-  }
+  if (begin.due || name.len + json.len != 0)
+    mark_content(att, att->read_ns, UVLLM_EVENT_TOOL_DELTA, name.len + json.len);
+  if (begin.due)
+    send_tool_begin(att, &begin);
   if (json.len == 0)
     return;
-  memset(&e.u, 0, sizeof(e.u));
+  memset(&e, 0, sizeof(e));
   e.type = UVLLM_EVENT_TOOL_DELTA;
+  e.choice = choice;
+  e.index = index;
   e.u.tool.json = json;
   send_event(att, &e);
+}
+
+
+void uvllm__deliver_held_tools(uvllm__attempt_t* att, uint32_t choice) {
+  uvllm__tool_begin_t begin;
+  do {
+    fail(att, uvllm__collect_held(att->collect, choice, &begin));
+    if (begin.due)
+      send_tool_begin(att, &begin);
+  } while (begin.due);
 }
 
 
 static void on_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop) {
   uvllm__attempt_t* att = attempt_of(emit);
   fail(att, uvllm__collect_stop(att->collect, choice, stop));
+  if (att->failed == 0)
+    uvllm__deliver_held_tools(att, choice);
 }
 
 

@@ -62,9 +62,9 @@ void uvllm__dns_close(uvllm__dns_t* dns, void (*closed)(void* ctx), void* ctx) {
 }
 
 
-/* "host:port:a,b", or NULL. IPv6 addresses stand in brackets. */
+/* "host:port:a,b", or NULL and *err. IPv6 addresses stand in brackets. */
 static char* make_line(const uvllm__dns_name_t* name, const struct addrinfo* list,
-                       const uvllm_alloc_t* alloc) {
+                       const uvllm_alloc_t* alloc, int* err) {
   uvllm__buf_t b;
   int n = 0;
   uvllm__buf_init(&b, alloc, SIZE_MAX);
@@ -85,6 +85,7 @@ static char* make_line(const uvllm__dns_name_t* name, const struct addrinfo* lis
     uvllm__buf_str(&b, v6 ? "]" : "");
   }
   if (uvllm__buf_append(&b, "", 1) != 0 || n == 0) {
+    *err = b.err != 0 ? b.err : UV_EAI_NONAME;
     uvllm__buf_free(&b);
     return NULL;
   }
@@ -112,10 +113,8 @@ static void on_addresses(uv_getaddrinfo_t* req, int status, struct addrinfo* lis
   uvllm__dns_t* dns = name->dns;
   name->asking = 0;
   dns->nasking--;
-  char* line = status == 0 ? make_line(name, list, dns->alloc) : NULL;
+  char* line = status == 0 ? make_line(name, list, dns->alloc, &status) : NULL;
   uv_freeaddrinfo(list);
-  if (status == 0 && line == NULL)
-    status = UV_EAI_NONAME;
   if (line != NULL) {
     uvllm__free(dns->alloc, name->line);
     name->line = line;
@@ -157,7 +156,7 @@ static int ask(uvllm__dns_t* dns, uvllm__dns_name_t* name) {
 static void make_room(uvllm__dns_t* dns, uint64_t now) {
   for (uvllm__dns_name_t** p = &dns->names; dns->nnames >= MAX_NAMES && *p != NULL;) {
     uvllm__dns_name_t* name = *p;
-    if (name->asking || name->expires_ns > now) {
+    if (name->asking || name->users > 0 || name->expires_ns > now) {
       p = &name->next;
       continue;
     }

@@ -17,6 +17,7 @@ typedef struct uvllm__dns_name_s {
   unsigned int port;
   char* line;            /* "host:port:address,address", for CURLOPT_RESOLVE; or NULL */
   uint64_t generation;   /* counts the answers, from 1 */
+  unsigned int users;    /* who point here: it stays */
   uint64_t expires_ns;
   int asking, stale;     /* stale: an address did not work, wait for new ones */
   uv_getaddrinfo_t req;

@@ -16,28 +16,30 @@ static const char* const kReserved[] = {
 };
 
 
-static int is_token_char(unsigned char c) {
-  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-    return 1;
-  return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
+/* 1 for what a token (RFC 9110, 5.6.2) is made of. */
+static const unsigned char kToken[256] = {
+  ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
+  ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
+  ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1
+};
 
 
 static int is_token(uvllm_str_t s) {
+  unsigned int all = 1;
   for (size_t i = 0; i < s.len; i++)
-    if (!is_token_char((unsigned char) s.base[i]))
-      return 0;
-  return s.len != 0;
+    all &= kToken[(unsigned char) s.base[i]];
+  return all != 0 && s.len != 0;
 }
 
 
+/* To the end in any case: so it is done for many bytes at once. */
 static int is_value(uvllm_str_t s) {
+  unsigned char bad = 0;
   for (size_t i = 0; i < s.len; i++) {
     unsigned char c = (unsigned char) s.base[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f)
-      return 0;
+    bad |= (unsigned char) (((c < 0x20) & (c != '\t')) | (c == 0x7f));
   }
-  return 1;
+  return bad == 0;
 }
 
 
@@ -47,7 +49,7 @@ static char lower(char c) {
 
 
 static int same_name(uvllm_str_t a, uvllm_str_t b) {
-  if (a.len != b.len)
+  if (a.len != b.len || a.len == 0 || ((a.base[0] ^ b.base[0]) & ~0x20) != 0)
     return 0;
   for (size_t i = 0; i < a.len; i++)
     if (lower(a.base[i]) != lower(b.base[i]))

@@ -199,4 +199,6 @@ void uvllm__transport_drain(uvllm__transport_t* t) {
   for (unsigned int i = 0; i < t->nshards; i++)
     if (t->shards[i]->dirty)
       drain_shard(t->shards[i]);
+  while (t->doomed != NULL)
+    end_exchange(t->doomed, CURLE_OUT_OF_MEMORY);
 }

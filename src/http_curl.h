@@ -37,6 +37,8 @@ typedef struct uvllm__easy_s {
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
   int skip_headers; /* of a 1xx */
+  int doomed;       /* in the transport's list: drain() ends it */
+  struct uvllm__easy_s* next_doomed;
   char error[CURL_ERROR_SIZE];
 } uvllm__easy_t;
 
@@ -59,6 +61,7 @@ struct uvllm__transport_s {
   uvllm__shard_t* shards[MAX_SHARDS];
   unsigned int nshards, first_with_room;
   uvllm__easy_t* idle; /* LIFO */
+  uvllm__easy_t* doomed; /* no memory was left to watch their sockets */
   unsigned int nidle;
   uvllm__sock_t** socks; /* by descriptor */
   int nsocks;
@@ -76,6 +79,12 @@ int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t*
 void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e);
 void uvllm__easy_free_all(uvllm__transport_t* t);
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
+
+void uvllm__easy_doom(uvllm__easy_t* e);
+
+/* curl_cloexec.c: around curl_multi_init() */
+int uvllm__lowest_free_fd(uv_loop_t* loop);
+void uvllm__multi_cloexec(CURLM* multi, int from);
 
 /* curl_socket.c */
 uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t);

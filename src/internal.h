@@ -7,6 +7,7 @@
  *   req.c       a request's states and its one exit
  *   dispatch.c  lanes: limits and budget, then an attempt
  *   attempt.c   one attempt: build, exchange, outcome
+ *   attempt_pool.c  attempts made ready, and taken back
  *   deliver.c   what an adapter tells, to the caller's event_cb
  *   retry.c     when again (pure)
  *   account.c   settling limits and money
@@ -274,13 +275,18 @@ void uvllm__attempt_strike(uvllm_req_t* req, int err); /* a clock of it has run 
 void uvllm__attempt_go_on(uvllm_req_t* req);           /* after resume */
 void uvllm__attempt_stop(uvllm_req_t* req);            /* cancels and settles what is open */
 void uvllm__attempt_result(uvllm_req_t* req, uvllm_result_t* result);
-void uvllm__attempt_release(uvllm_req_t* req);         /* back to the pool */
+
+/* attempt_pool.c: req->attempt, NULL without memory for it; beyond that err. */
+int uvllm__attempt_get(uvllm_req_t* req);
+void uvllm__attempt_release(uvllm_req_t* req);
 void uvllm__attempts_free(uvllm_client_t* c);
 
 /* deliver.c */
 extern const uvllm__emit_ops_t uvllm__deliver_ops;
 void uvllm__deliver(uvllm_req_t* req, const uvllm_event_t* event);
 void uvllm__deliver_deferred(uvllm_req_t* req);
+/* The tool calls of a choice, or of any, that were waiting for a name. */
+void uvllm__deliver_held_tools(uvllm__attempt_t* att, uint32_t choice);
 
 /* account.c */
 void uvllm__settle_attempt(uvllm_req_t* req, int status);

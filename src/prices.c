@@ -3,7 +3,7 @@
  * Rows that were read are in a hash table, each one allocation; the built-in ones
  * are constants, found by bisection, and stand behind them. Invariant: the table
  * of places is at most half full, so a search ends. Rows are replaced, never
- * removed. Names are looked at as slices: nothing is copied to look one up.
+ * removed. Names are looked at as slices: only the last one asked for is copied.
  */
 #include "hash.h"
 #include "prices.h"
@@ -103,6 +103,7 @@ int uvllm__prices_reserve(uvllm_prices_t* prices, size_t n) {
 void uvllm__prices_put(uvllm_prices_t* prices, uvllm__price_row_t* row) {
   uint32_t* place =
       &prices->table[place_of(prices, uvllm__str(row->provider), uvllm__str(row->model))];
+  prices->memo.known = 0;
   if (*place != 0) {
     uvllm__free(&prices->alloc, prices->rows[*place - 1]);
     prices->rows[*place - 1] = row;
@@ -271,12 +272,9 @@ static row_t find_name(const uvllm_prices_t* p, uvllm_str_t provider, uvllm_str_
 }
 
 
-const uvllm__price_row_t* uvllm__prices_row(const uvllm_prices_t* prices, const char* provider,
-                                            const char* model) {
+static row_t look_up(const uvllm_prices_t* prices, const char* provider, const char* model) {
   uvllm_str_t p = { NULL, 0 };
-  if (model == NULL)
-    return NULL;
-  if (provider != NULL && strcmp(provider, "*") != 0)
+  if (strcmp(provider, "*") != 0)
     p = uvllm__prices_provider(uvllm__str(provider));
   const uvllm_str_t whole = uvllm__str(model), base = tuned_base(whole), stem = undated(base);
   row_t row = find_name(prices, p, whole);
@@ -284,6 +282,28 @@ const uvllm__price_row_t* uvllm__prices_row(const uvllm_prices_t* prices, const 
     row = find_name(prices, p, base);
   if (row == NULL && stem.len != base.len)
     row = find_name(prices, p, stem);
+  return row;
+}
+
+
+/* The table is const for those who look something up; what was found is kept. */
+const uvllm__price_row_t* uvllm__prices_row(const uvllm_prices_t* prices, const char* provider,
+                                            const char* model) {
+  uvllm__price_memo_t* memo = &((uvllm_prices_t*) prices)->memo;
+  if (model == NULL)
+    return NULL;
+  if (provider == NULL)
+    provider = "*";
+  if (memo->known && strcmp(memo->model, model) == 0 && strcmp(memo->provider, provider) == 0)
+    return memo->row;
+  row_t row = look_up(prices, provider, model);
+  const size_t np = strlen(provider) + 1, nm = strlen(model) + 1;
+  memo->known = np <= sizeof(memo->provider) && nm <= sizeof(memo->model);
+  if (memo->known) {
+    memcpy(memo->provider, provider, np);
+    memcpy(memo->model, model, nm);
+    memo->row = row;
+  }
   return row;
 }
 

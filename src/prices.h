@@ -53,10 +53,19 @@ extern const char uvllm__prices_builtin_date[];
 
 /* ---- prices.c --------------------------------------------------------------- */
 
+/* The last name that was looked up: most requests ask for the same model, each
+ * of them several times. */
+typedef struct uvllm__price_memo_s {
+  const uvllm__price_row_t* row; /* NULL: there is none */
+  int known;                     /* what follows and `row` are set */
+  char provider[32], model[96];
+} uvllm__price_memo_t;
+
 struct uvllm_prices_s {
   uvllm__price_row_t** rows; /* what was read; each one allocation */
   uint32_t* table;           /* open addressing: index + 1 into rows; 0: free */
   size_t nrows, rows_cap, table_cap;
+  uvllm__price_memo_t memo;
   uvllm_alloc_t alloc;
 };
 

@@ -165,11 +165,12 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
   uvllm_provider_options_init(&o);
   memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
   o.size = sizeof(o);
+  c->last_error[0] = '\0';
   if (o.name == NULL || *o.name == '\0' || strchr(o.name, '/') != NULL)
     return uvllm__refuse(c, UV_EINVAL, "a provider's name is empty or has a slash");
   uvllm__conf_t* conf = uvllm__calloc(&c->alloc, 1, sizeof(*conf));
   if (conf == NULL)
-    return UV_ENOMEM;
+    return uvllm__refuse(c, UV_ENOMEM, uvllm_strerror(UV_ENOMEM));
   conf->refs = 1;
   int err = fill_conf(c, conf, &o);
   uvllm__provider_t** slot = find_slot(c, o.name);
@@ -180,7 +181,7 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
     err = uvllm_limiter_set((*slot)->limiter, uv_hrtime(), &o.limits);
   if (err != 0) {
     uvllm__conf_unref(c, conf);
-    return err;
+    return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
   }
   if (fresh != NULL)
     *slot = fresh;

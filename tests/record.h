@@ -15,7 +15,8 @@
  *
  * Control characters and backslashes within quotes are written as \n, \r, \\
  * and \xHH, quotes as they are; an absent string is "-" where no quotes stand.
- * Tool calls go through the library's own collector, which says what begins.
+ * Tool calls go through the library's own collector, which says what begins; what
+ * it holds back begins when the choice stops.
  */
 #ifndef UVLLM_TESTS_RECORD_H
 #define UVLLM_TESTS_RECORD_H
@@ -118,17 +119,20 @@ static inline void record__event(uvllm_emit_t* emit, const uvllm_event_t* event)
   record__print(r, "\n");
 }
 
+static inline void record__begin(record_t* r, const uvllm__tool_begin_t* begin) {
+  record__print(r, "tool_begin %u %u", begin->choice, begin->index);
+  record__word(r, begin->id);
+  record__word(r, begin->name);
+  record__print(r, "\n");
+}
+
 static inline void record__tool(uvllm_emit_t* emit, uint32_t choice, uint32_t index,
                                 uvllm_str_t id, uvllm_str_t name, uvllm_str_t json) {
   record_t* r = (record_t*) emit;
-  int begins = 0;
-  int err = uvllm__collect_tool(r->collect, choice, index, id, name, json, &begins);
-  if (begins) {
-    record__print(r, "tool_begin %u %u", choice, index);
-    record__word(r, id);
-    record__word(r, name);
-    record__print(r, "\n");
-  }
+  uvllm__tool_begin_t begin;
+  int err = uvllm__collect_tool(r->collect, choice, index, id, name, json, &begin);
+  if (begin.due)
+    record__begin(r, &begin);
   if (err != 0)
     record__print(r, "collect_error %d\n", err);
   else if (json.len != 0) {
@@ -141,8 +145,12 @@ static inline void record__tool(uvllm_emit_t* emit, uint32_t choice, uint32_t in
 static inline void record__stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop) {
   static const char* const names[] = { "none", "end",    "length", "sequence",
                                        "tool", "filter", "refusal" };
+  record_t* r = (record_t*) emit;
+  uvllm__tool_begin_t begin;
   assert_in_range(stop, 0, sizeof(names) / sizeof(names[0]) - 1);
-  record__print((record_t*) emit, "stop %u %s\n", choice, names[stop]);
+  while (uvllm__collect_held(r->collect, choice, &begin) == 0 && begin.due)
+    record__begin(r, &begin);
+  record__print(r, "stop %u %s\n", choice, names[stop]);
 }
 
 static inline void record__request_id(uvllm_emit_t* emit, uvllm_str_t id) {

@@ -134,31 +134,40 @@ static const char* wrong_message(const uvllm_message_t* m) {
 }
 
 
-static int check_message(const uvllm_message_t* m, size_t i, uvllm_emit_t* emit) {
+/* Names are put together only where something is to be said of them. */
+static int refuse_message(uvllm_emit_t* emit, size_t i, const char* what) {
   char field[64];
   snprintf(field, sizeof(field), "messages[%zu]", i);
+  return refuse_field(emit, field, what);
+}
+
+
+static int check_array(uvllm_emit_t* emit, size_t i, const char* member, uvllm_str_t text) {
+  char field[64];
+  if (text.base == NULL)
+    return 0;
+  snprintf(field, sizeof(field), "messages[%zu].%s", i, member);
+  return check_json(emit, field, text, UVLLM_JSON_ARRAY);
+}
+
+
+static int check_message(const uvllm_message_t* m, size_t i, uvllm_emit_t* emit) {
   const char* wrong = wrong_message(m);
   if (wrong != NULL)
-    return refuse_field(emit, field, wrong);
-  snprintf(field, sizeof(field), "messages[%zu].parts_json", i);
-  int err = check_json(emit, field, m->parts_json, UVLLM_JSON_ARRAY);
-  if (err != 0)
-    return err;
-  snprintf(field, sizeof(field), "messages[%zu].tool_calls_json", i);
-  return check_json(emit, field, m->tool_calls_json, UVLLM_JSON_ARRAY);
+    return refuse_message(emit, i, wrong);
+  const int err = check_array(emit, i, "parts_json", m->parts_json);
+  return err != 0 ? err : check_array(emit, i, "tool_calls_json", m->tool_calls_json);
 }
 
 
 /* A prompt or an input: text and nothing else. */
 static int check_input(const uvllm_message_t* m, size_t i, uvllm_emit_t* emit) {
-  char field[64];
-  snprintf(field, sizeof(field), "messages[%zu]", i);
   if (m->parts_json.base != NULL || m->tool_calls_json.base != NULL ||
       m->tool_call_id.base != NULL || m->name.base != NULL) {
-    refuse_field(emit, field, "can only be text here");
+    refuse_message(emit, i, "can only be text here");
     return UVLLM_EUNSUPPORTED;
   }
-  return m->text.base != NULL ? 0 : refuse_field(emit, field, "has no text");
+  return m->text.base != NULL ? 0 : refuse_message(emit, i, "has no text");
 }
 
 

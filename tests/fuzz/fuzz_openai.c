@@ -67,12 +67,14 @@ static void on_tool(uvllm_emit_t* emit, uint32_t choice, uint32_t index, uvllm_s
                     uvllm_str_t name, uvllm_str_t json) {
   listener_t* l = (listener_t*) emit;
   const uint32_t head[] = { choice, index };
-  int begins = 0;
+  uvllm__tool_begin_t begin;
   hear(emit, head, sizeof(head));
   hear_str(emit, id);
   hear_str(emit, name);
   hear_str(emit, json);
-  uvllm__collect_tool(l->collect, choice, index, id, name, json, &begins);
+  uvllm__collect_tool(l->collect, choice, index, id, name, json, &begin);
+  if (begin.due && begin.id.len == 0)
+    abort();
 }
 
 
