@@ -1,0 +1,185 @@
+/* A client that is ready to send: where the provider is, its key, its prices.
+ * The environment is read here and nowhere else; no key ever reaches a message.
+ */
+#include <sys/resource.h>
+
+#include "common.h"
+
+
+static int has_env(const char* value) {
+  return value != NULL && *value != '\0';
+}
+
+
+/* OPENAI_API_KEY from "openai" and "_API_KEY". To be freed. */
+static char* variable_name(const char* provider, const char* suffix) {
+  char* name = cli_format("%s%s", provider, suffix);
+  for (char* p = name; *p != '\0'; p++) {
+    if (*p >= 'a' && *p <= 'z')
+      *p = (char) (*p - 'a' + 'A');
+    else if (*p == '-' || *p == '.')
+      *p = '_';
+  }
+  return name;
+}
+
+
+/* --base-url, else the variable; NULL: the provider's own. */
+static const char* find_base_url(const char* provider, const char* option) {
+  if (option != NULL)
+    return option;
+  char* variable = variable_name(provider, "_BASE_URL");
+  const char* url = getenv(variable);
+  free(variable);
+  return has_env(url) ? url : NULL;
+}
+
+
+/* What a process may open bounds what can be in flight. */
+void cli_raise_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+
+static int add_client(cli_session_t* s, const cli_session_options_t* options) {
+  uvllm_client_options_t o;
+  uvllm_client_options_init(&o);
+  o.log_cb = cli_log_cb;
+  o.log_level = cli_log_level();
+  o.max_inflight = options->max_inflight;
+  o.budget_pusd = options->budget_pusd;
+  o.allow_unpriced = options->allow_unpriced;
+  int err = uvllm_client_new(&s->client, &s->loop, &o);
+  if (err != 0)
+    cli_error("the client cannot be made: %s", uvllm_strerror(err));
+  return err == 0 ? 0 : CLI_USAGE;
+}
+
+
+static int add_provider(cli_session_t* s, const cli_common_t* common,
+                        const cli_session_options_t* options, const char* base_url) {
+  uvllm_provider_options_t o;
+  uvllm_provider_options_init(&o);
+  o.name = options->provider;
+  o.dialect = "openai";
+  o.base_url = s->mock != NULL ? cli_mock_url(s->mock) : base_url;
+  o.model = options->model;
+  o.price_as = s->price_as;
+  o.headers = common->headers;
+  o.nheaders = common->nheaders;
+  o.limits = options->limits;
+  o.allow_http = common->allow_http;
+  int err = uvllm_provider_set(s->client, &o);
+  if (err == 0)
+    return 0;
+  const char* why = uvllm_last_error(s->client);
+  cli_error("provider '%s': %s%s", options->provider, *why != '\0' ? why : uvllm_strerror(err),
+            strstr(why, "plain http") != NULL ? " (--allow-http allows it)" : "");
+  return CLI_USAGE;
+}
+
+
+/* Its own service lets nobody in without one. */
+static int needs_key(const char* base_url) {
+  static const char service[] = "https://api.openai.com/";
+  return base_url == NULL || strncmp(base_url, service, sizeof(service) - 1) == 0;
+}
+
+
+static int add_key(cli_session_t* s, const cli_session_options_t* options, int is_needed) {
+  char* variable = variable_name(options->provider, "_API_KEY");
+  const char* value = getenv(variable);
+  int status = 0;
+  if (has_env(value)) {
+    uvllm_key_t key;
+    uvllm_key_init(&key);
+    key.key = value;
+    int err = uvllm_key_set(s->client, options->provider, &key);
+    if (err != 0)
+      cli_error("the key in %s cannot be used: %s", variable,
+                err == UV_EINVAL ? "it has a control character, perhaps a newline, in it"
+                                 : uvllm_strerror(err));
+    status = err == 0 ? 0 : CLI_USAGE;
+  } else if (is_needed) {
+    cli_error("%s needs a key: set %s to yours, or try it without one: -m mock/%s",
+              options->provider, variable, options->model != NULL ? options->model : "gpt-4o-mini");
+    status = CLI_USAGE;
+  }
+  free(variable);
+  return status;
+}
+
+
+static int add_prices(cli_session_t* s, const char* path) {
+  if (path == NULL)
+    return 0;
+  int status = cli_read_json_object(path, &s->prices_json);
+  if (status != 0)
+    return status;
+  int err = uvllm_prices_load(s->client, s->prices_json);
+  if (err == 0)
+    return 0;
+  cli_error("%s: %s", path,
+            err == UV_EINVAL ? "there are no prices in LiteLLM's format in it"
+                             : uvllm_strerror(err));
+  return CLI_USAGE;
+}
+
+
+static int check_provider(const char* provider, const char* base_url) {
+  if (base_url != NULL || strcmp(provider, "openai") == 0 || strcmp(provider, "mock") == 0)
+    return 0;
+  char* variable = variable_name(provider, "_BASE_URL");
+  cli_error("provider '%s' is not known here: if it speaks OpenAI's API, say where it is with "
+            "--base-url URL or %s",
+            provider, variable);
+  free(variable);
+  return CLI_USAGE;
+}
+
+
+int cli_session_open(cli_session_t* s, const cli_common_t* common,
+                     const cli_session_options_t* options) {
+  const char* base_url = find_base_url(options->provider, common->base_url);
+  int is_mock = strcmp(options->provider, "mock") == 0;
+  memset(s, 0, sizeof(*s));
+  if (check_provider(options->provider, base_url) != 0)
+    return CLI_USAGE;
+  cli_raise_descriptors();
+  s->price_as = is_mock ? "*" : options->provider;
+  if (is_mock && base_url == NULL) {
+    s->mock = cli_mock_start(options->max_inflight);
+    if (s->mock == NULL)
+      return CLI_USAGE;
+  }
+  int err = uv_loop_init(&s->loop);
+  if (err != 0) {
+    cli_error("no event loop: %s", uv_strerror(err));
+    cli_mock_stop(s->mock);
+    return CLI_USAGE;
+  }
+  int status = add_client(s, options);
+  if (status == 0)
+    status = add_provider(s, common, options, base_url);
+  if (status == 0)
+    status = add_key(s, options, s->mock == NULL && !options->without_key && needs_key(base_url));
+  if (status == 0)
+    status = add_prices(s, common->prices);
+  if (status != 0)
+    cli_session_close(s);
+  return status;
+}
+
+
+void cli_session_close(cli_session_t* s) {
+  if (s->client != NULL)
+    uvllm_client_close(s->client, NULL, NULL);
+  uv_run(&s->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&s->loop);
+  cli_mock_stop(s->mock);
+  free((char*) s->prices_json.base);
+}
