@@ -255,10 +255,9 @@ static void on_check(uv_check_t* check) {
 
 /* A few starts a turn, as curl does all it can of them at once. */
 static void on_start_more(uv_timer_t* timer) {
-  uint32_t wanted = bench_is(&c.b, "streams") || bench_is(&c.b, "tls") ? c.b.n : c.b.inflight;
-  for (int i = 0; i < STARTS_A_TURN && c.nstarted < wanted && c.idle != NULL; i++)
+  for (int i = 0; i < STARTS_A_TURN && c.idle != NULL; i++)
     start_one();
-  if (c.nstarted >= wanted)
+  if (c.idle == NULL)
     uv_timer_stop(timer);
 }
 

@@ -18,9 +18,9 @@ static int exit_status;
 static void on_tick(uv_timer_t* timer) {
   uvllm_batch_progress_t p;
   uvllm_batch_progress((uvllm_batch_t*) timer->data, &p);
+  uint64_t ndone = p.succeeded + p.failed + p.skipped;
   fprintf(stderr, "%llu/%llu done, %llu failed, %llu in flight\n",
-          (unsigned long long) (p.succeeded + p.failed + p.skipped),
-          (unsigned long long) p.total, (unsigned long long) p.failed,
+          (unsigned long long) ndone, (unsigned long long) p.total, (unsigned long long) p.failed,
           (unsigned long long) p.inflight);
 }
 

@@ -2,7 +2,7 @@
 #
 #   awk -v columns=N -f picture.awk SCREEN > FILE.svg
 #
-# Runs of one style become a <text> each, at their column and with their width, so
+# Words of one style become a <text> each, at their column and with their width, so
 # that it stays a grid whatever the font. Empty lines at the end are left out.
 
 function reset_style() {
@@ -34,19 +34,24 @@ function escaped(text) {
 }
 
 
-# Blanks are left out: the runs stand at their columns.
-function put(text, column,    lead, style) {
-  lead = match(text, /[^ ]/) - 1
-  if (lead < 0)
-    return
-  column += lead
-  text = substr(text, lead + 1)
-  sub(/ +$/, "", text)
+function put_words(text, column,    style) {
   style = dim ? faint : (bold && fill == plain ? bright : fill)
   body = body sprintf("<text x=\"%.1f\" y=\"%d\" textLength=\"%.1f\" fill=\"%s\"%s>%s</text>\n",
     margin + column * wide, top + row * high, length(text) * wide, style,
     bold ? " font-weight=\"bold\"" : "", escaped(text))
   last = row
+}
+
+
+# Gaps of two blanks and more are left out, for viewers would make one of them.
+function put(text, column,    gap, words) {
+  while (match(text, /[^ ]+( [^ ]+)*/)) {
+    gap = RSTART - 1
+    words = substr(text, RSTART, RLENGTH)
+    put_words(words, column + gap)
+    column += gap + length(words)
+    text = substr(text, gap + length(words) + 1)
+  }
 }
 
 
@@ -64,10 +69,11 @@ BEGIN {
   column = 0
   while (match(rest, /\033\[[0-9;]*m/)) {
     text = substr(rest, 1, RSTART - 1)
+    codes = substr(rest, RSTART + 2, RLENGTH - 3)
+    rest = substr(rest, RSTART + RLENGTH)
     put(text, column)
     column += length(text)
-    set_style(substr(rest, RSTART + 2, RLENGTH - 3))
-    rest = substr(rest, RSTART + RLENGTH)
+    set_style(codes)
   }
   put(rest, column)
   row++
@@ -86,5 +92,5 @@ END {
   for (i = 1; i <= 3; i++)
     printf "<circle cx=\"%d\" cy=\"22\" r=\"6\" fill=\"%s\"/>\n", margin + 6 + (i - 1) * 20, light[i]
   printf "<g font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, 'Liberation Mono', monospace\" " \
-    "font-size=\"14\" xml:space=\"preserve\">\n%s</g>\n</svg>\n", body
+    "font-size=\"14\">\n%s</g>\n</svg>\n", body
 }

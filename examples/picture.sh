@@ -47,9 +47,10 @@ echo "PS1='\[\e[36m\]$\[\e[0m\] '" > "$folder/rc"
 env -i HOME="$folder/home" PATH="$bin:$PATH" LANG=C.UTF-8 TERM=xterm-256color \
   tmux -S "$folder/socket" -f /dev/null new-session -d -x $columns -y $rows -c "$folder/home" \
   "bash --noprofile --rcfile '$folder/rc' -i"
-on_screen '^\$'
+on_screen '^\$$'
 type_line "uvllm batch quickstart.jsonl -m mock/gpt-4o-mini --header 'x-mock: ttft=400,itl=20,tokens=40'"
 on_screen '^  output '
+on_screen '^\$$'
 type_line "uvllm batch quickstart.jsonl -m mock/gpt-4o -o 4o.jsonl --rpm 1200 --header 'x-mock: ttft=600'"
 on_screen '^1[3-9][0-9]/240 .* left'
 terminal capture-pane -p -e > "$folder/screen"

@@ -102,7 +102,8 @@ typedef struct uvllm_provider_options_s {
   const uvllm_kv_t* headers; /* sent with every request; checked */
   size_t nheaders;
   uvllm_limits_t limits;  /* 0: none */
-  const char* proxy;      /* NULL: none; the environment is not asked */
+  const char* proxy;      /* "http://", https, socks4a or socks5h, perhaps with
+                             user:password@; NULL: none, whatever the environment says */
   const char* ca_file;    /* NULL: the system's */
   int allow_http;         /* plain http:// beyond loopback */
 } uvllm_provider_options_t;

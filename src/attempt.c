@@ -225,7 +225,8 @@ static void on_end(uvllm__exchange_t* x, int err, const char* message) {
 }
 
 
-static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_status, on_header, on_body, on_end };
+static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_status, on_header, on_body,
+                                                    on_end };
 
 
 static int start_exchange(uvllm__attempt_t* att) {
@@ -267,7 +268,6 @@ static int end_of_answer(uvllm__attempt_t* att) {
   const uvllm_provider_ops_t* ops = att->conf->ops;
   if (!att->answering)
     begin_answer(att);
-  att->read_ns = uv_hrtime();
   int rc = uvllm__frames_end(&att->frames, on_frame, att);
   if (rc < 0 && att->failed == 0)
     att->failed = rc;
@@ -318,6 +318,10 @@ static void finish_attempt(uvllm__attempt_t* att) {
 static void conclude(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
   int status = outcome(att);
+  if (status == 0 && !att->next_exchange) {
+    uvllm__deliver_held_tools(att, UVLLM__ANY_CHOICE);
+    status = att->failed;
+  }
   if (req->state != UVLLM__RUNNING)
     return; /* a callback has cancelled it */
   if (status == 0 && att->next_exchange) {
@@ -333,12 +337,12 @@ static void conclude(uvllm__attempt_t* att) {
 }
 
 
-static void tell_attempt(uvllm_req_t* req) {
+static void tell_attempt(uvllm_req_t* req, uint64_t now) {
   uvllm_event_t event;
   memset(&event, 0, sizeof(event));
   event.type = UVLLM_EVENT_ATTEMPT;
   event.attempt = req->attempts;
-  event.time_ns = uv_hrtime();
+  event.time_ns = now;
   event.u.attempt.target = &req->request->target;
   event.u.attempt.key_label = req->key_label;
   event.u.attempt.last_error = req->last_error;
@@ -386,7 +390,7 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
   if (err != 0)
     return err;
   req->attempt->clock_ns = now;
-  tell_attempt(req);
+  tell_attempt(req, now);
   if (req->state != UVLLM__RUNNING)
     return 0; /* cancelled by that event */
   err = start_exchange(req->attempt);

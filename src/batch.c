@@ -233,6 +233,7 @@ static void on_tidied(uv_work_t* job, int status) {
 static void on_finished(uvllm__output_t* o) {
   uvllm_batch_t* b = o->data;
   uvllm__prepared_t* p = &b->prepared;
+  look_for_errors(b); /* the last write and sync may have been the first to fail */
   conclude(b);
   b->phase = UVLLM__TIDYING;
   uvllm__ids_free(&b->ids);

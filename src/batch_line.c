@@ -80,7 +80,8 @@ static int check_body(uvllm_json_t object, uvllm__line_t* line, uvllm__fault_t* 
   line->model = uvllm_json_str(model);
   if (line->model.base == NULL && uvllm_json_type_of(model) == UVLLM_JSON_STRING)
     return UVLLM__ENOMEM;
-  if (line->model.len == 0 || memchr(line->model.base, '\0', line->model.len) != NULL)
+  if (line->model.base == NULL || line->model.len == 0 ||
+      memchr(line->model.base, '\0', line->model.len) != NULL)
     return fault(f, "invalid_model", "the body's model is not a name");
   return 0;
 }

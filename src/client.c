@@ -74,6 +74,7 @@ static void on_idle(uv_idle_t* idle) {
   c->turn_ns = 0;
   c->halves = 1;
   drain(c);
+  c->halves = uvllm__turn_is_over(c);
 }
 
 
@@ -86,7 +87,8 @@ static void on_check(uv_check_t* check) {
 
 
 /* The poll phase has a time of its own, half a turn's where the idle phase took
- * the other half: so neither reading nor what it leads to starves the other. */
+ * all of the other half: so neither reading nor what it leads to starves the
+ * other. */
 static void on_prepare(uv_prepare_t* prepare) {
   uvllm_client_t* c = prepare->data;
   c->turn_ns = 0;
@@ -105,11 +107,12 @@ static int begin_read(void* ctx) {
   c->read_ns = uv_hrtime();
   if (c->turn_ns == 0)
     c->turn_ns = c->read_ns;
-  return c->read_ns - c->turn_ns > c->options.max_turn_us * UINT64_C(1000);
+  return c->read_ns - c->turn_ns > c->options.max_turn_us * UINT64_C(1000) >> c->halves;
 }
 
 
-void uvllm__schedule(uvllm_client_t* c) {
+static void schedule(void* ctx) {
+  uvllm_client_t* c = ctx;
   if (c->scheduled || c->nhandles > 0)
     return;
   c->scheduled = 1;
@@ -118,8 +121,10 @@ void uvllm__schedule(uvllm_client_t* c) {
 }
 
 
-static void schedule(void* ctx) {
-  uvllm__schedule(ctx);
+/* Until drain() comes to dispatch, it will see by itself what there is to do. */
+void uvllm__schedule(uvllm_client_t* c) {
+  if (!c->will_dispatch)
+    schedule(c);
 }
 
 
@@ -210,13 +215,14 @@ static void close_handles(uvllm_client_t* c);
 
 static void drain(uvllm_client_t* c) {
   c->scheduled = 0;
-  c->draining = 1;
+  c->draining = c->will_dispatch = 1;
   if (c->turn_ns == 0)
     c->turn_ns = uv_hrtime();
   uvllm__transport_drain(c->transport);
   run_timers(c, uv_hrtime());
   run_resumed(c);
   run_finished(c);
+  c->will_dispatch = 0;
   int more = c->closing ? 0 : uvllm__dispatch(c, uv_hrtime());
   offer_room(c);
   c->draining = 0;

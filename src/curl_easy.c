@@ -11,7 +11,8 @@
 enum {
   MAX_IDLE = 512,             /* handles kept for later */
   MAX_HEADER_BYTES = 64 * 1024,
-  MAX_HEADERS = 200
+  MAX_HEADERS = 200,
+  EXPECT_FROM = 64 * 1024     /* well below where curl begins to ask for 100 Continue */
 };
 
 
@@ -125,6 +126,7 @@ static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
   curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* else every connection parses all roots */
+  curl_easy_setopt(c, CURLOPT_PROXY_CAPATH, NULL);
   curl_easy_setopt(c, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE); /* no key to a proxy */
   curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -135,9 +137,10 @@ static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
   curl_easy_setopt(c, CURLOPT_MAXLIFETIME_CONN, 600L);
   curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* dns.c says when */
   curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
-#ifdef CURLOPT_QUICK_EXIT
+#if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 #endif
+  curl_easy_setopt(c, CURLOPT_HTTPHEADER, e->lines);
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, e->error);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_write);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, e);
@@ -168,6 +171,7 @@ uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t) {
     uvllm__free(t->host.alloc, e);
     return NULL;
   }
+  e->posted = -1;
   set_once(e, t);
   return e;
 }
@@ -175,38 +179,38 @@ uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t) {
 
 static void free_easy(uvllm__transport_t* t, uvllm__easy_t* e) {
   curl_easy_cleanup(e->curl);
+  curl_url_cleanup(e->parts);
   uvllm__buf_free(&e->url);
   uvllm__free(t->host.alloc, e);
 }
 
 
-/* From inside curl, where it cannot be ended. */
-void uvllm__easy_doom(uvllm__easy_t* e) {
+/* From inside curl, where it can be neither ended nor driven. The worse mark stays. */
+void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark) {
   uvllm__transport_t* t = e->x->transport;
-  if (e->doomed)
-    return;
-  e->doomed = 1;
-  e->next_doomed = t->doomed;
-  t->doomed = e;
-  if (e->x->err == 0)
-    e->x->err = UV_ENOMEM;
+  if (e->mark == UVLLM__UNMARKED) {
+    e->next_marked = t->marked;
+    t->marked = e;
+  }
+  if (e->mark < mark)
+    e->mark = mark;
   t->host.schedule(t->host.ctx);
 }
 
 
-static void undoom(uvllm__transport_t* t, uvllm__easy_t* e) {
-  uvllm__easy_t** p = &t->doomed;
-  if (!e->doomed)
+void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e) {
+  uvllm__easy_t** p = &t->marked;
+  if (e->mark == UVLLM__UNMARKED)
     return;
   while (*p != e)
-    p = &(*p)->next_doomed;
-  *p = e->next_doomed;
-  e->doomed = 0;
+    p = &(*p)->next_marked;
+  *p = e->next_marked;
+  e->mark = UVLLM__UNMARKED;
 }
 
 
 void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
-  undoom(t, e);
+  uvllm__easy_unmark(t, e);
   e->x = NULL;
   e->shard = NULL;
   forget_name(e);
@@ -233,7 +237,22 @@ void uvllm__easy_free_all(uvllm__transport_t* t) {
 }
 
 
-/* curl copies and parses the URL: most requests go where the last one went. */
+/* Given as a string curl would parse the URL again for each request; given as
+ * parts it copies them. The string is there for what curl says of it. */
+static int parse_url(uvllm__easy_t* e) {
+  if (e->parts == NULL && (e->parts = curl_url()) == NULL)
+    return UV_ENOMEM;
+  CURLUcode code = curl_url_set(e->parts, CURLUPART_URL, e->url.base, 0);
+  if (code != CURLUE_OK)
+    return code == CURLUE_OUT_OF_MEMORY ? UV_ENOMEM : UV_EINVAL;
+  if (curl_easy_setopt(e->curl, CURLOPT_URL, e->url.base) != CURLE_OK ||
+      curl_easy_setopt(e->curl, CURLOPT_CURLU, e->parts) != CURLE_OK)
+    return UV_ENOMEM;
+  return 0;
+}
+
+
+/* Most requests go where the last one went. */
 static int set_url(uvllm__easy_t* e, const uvllm__exchange_t* x) {
   size_t base = strlen(x->origin->base_url), path = x->http->path.len;
   if (e->url.len == base + path + 1 && memcmp(e->url.base, x->origin->base_url, base) == 0 &&
@@ -242,12 +261,12 @@ static int set_url(uvllm__easy_t* e, const uvllm__exchange_t* x) {
   uvllm__buf_clear(&e->url);
   uvllm__buf_append(&e->url, x->origin->base_url, base);
   uvllm__buf_append(&e->url, x->http->path.base, path);
-  if (uvllm__buf_append(&e->url, "", 1) != 0 ||
-      curl_easy_setopt(e->curl, CURLOPT_URL, e->url.base) != CURLE_OK) {
+  int err = uvllm__buf_append(&e->url, "", 1);
+  if (err == 0)
+    err = parse_url(e);
+  if (err != 0)
     e->url.len = 0;
-    return UV_ENOMEM;
-  }
-  return 0;
+  return err;
 }
 
 
@@ -271,9 +290,11 @@ static int set_origin(uvllm__easy_t* e, const uvllm__origin_t* o) {
 }
 
 
-/* The list's nodes are ours, so nothing is allocated a request. */
+/* The list's nodes are ours, so nothing is allocated a request; curl knows where
+ * the first one is. */
 static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
   static char no_expect[] = "Expect:"; /* else bodies over 1 MB wait for 100 Continue */
+  int is_large = uvllm__http_body(http).len >= EXPECT_FROM;
   size_t n = http->nheaders;
   for (size_t i = 0; i < n; i++) {
     char* line = uvllm__http_header_line(http, i);
@@ -284,7 +305,8 @@ static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
   }
   e->lines[n].data = no_expect;
   e->lines[n].next = NULL;
-  curl_easy_setopt(e->curl, CURLOPT_HTTPHEADER, e->lines);
+  if (!is_large && n > 0)
+    e->lines[n - 1].next = NULL; /* curl looks through all lines many times */
 }
 
 
@@ -304,10 +326,15 @@ static int set_custom_method(uvllm__easy_t* e, const char* method, int has_body)
 static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
   uvllm_str_t body = uvllm__http_body(http);
   if (body.base != NULL) {
-    curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body.len);
+    curl_off_t size = (curl_off_t) body.len;
+    if (e->posted < 0)
+      curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
+    if (e->posted != size)
+      curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base);
+    e->posted = size;
   } else {
+    e->posted = -1;
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(e->curl, CURLOPT_HTTPGET, 1L);
     if (strcmp(http->method, "HEAD") == 0)
@@ -345,7 +372,9 @@ int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t*
   if (err == 0)
     err = set_addresses(e, name);
   set_headers(e, x->http);
-  curl_easy_setopt(e->curl, CURLOPT_FRESH_CONNECT, (long) x->fresh);
+  if (e->fresh != x->fresh)
+    curl_easy_setopt(e->curl, CURLOPT_FRESH_CONNECT, (long) x->fresh);
+  e->fresh = x->fresh;
   return err;
 }
 

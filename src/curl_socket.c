@@ -171,8 +171,16 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
  * made, and then curl 7.88 has closed the socket already, without telling. */
 static void unwant(uvllm__transport_t* t, uvllm__sock_t* k) {
   k->wanted = 0;
-  if (k->cookie == 0 || cookie_of(k->fd) != k->cookie)
+  if (!k->stands && (k->cookie == 0 || cookie_of(k->fd) != k->cookie))
     drop_sock(t, k->fd);
+}
+
+
+static void mark(CURL* curl, uvllm__mark what) {
+  uvllm__easy_t* e = NULL;
+  curl_easy_getinfo(curl, CURLINFO_PRIVATE, &e);
+  if (e != NULL && e->x != NULL)
+    uvllm__easy_mark(e, what);
 }
 
 
@@ -181,10 +189,11 @@ static void unwant(uvllm__transport_t* t, uvllm__sock_t* k) {
 static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock) {
   uvllm__shard_t* s = ctx;
   uvllm__transport_t* t = s->transport;
-  uvllm__easy_t* e = NULL;
   (void) sock;
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (what == CURL_POLL_REMOVE) {
+    if (k != NULL && !k->stands)
+      mark(curl, UVLLM__NUDGE);
     if (k != NULL)
       unwant(t, k);
     return 0;
@@ -192,13 +201,12 @@ static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, voi
   if (t->closing)
     return 0;
   if (k == NULL && (k = add_sock(s, fd)) == NULL) {
-    curl_easy_getinfo(curl, CURLINFO_PRIVATE, &e);
-    if (e != NULL && e->x != NULL)
-      uvllm__easy_doom(e);
+    mark(curl, UVLLM__DOOM);
     return 0;
   }
   k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
               ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
+  k->stands |= what == CURL_POLL_IN;
   arm(k, k->wanted);
   return 0;
 }

@@ -10,22 +10,25 @@ enum { MAX_NAMES = 256, MAX_ADDRESSES = 8 };
 struct uvllm__dns_s {
   uv_loop_t* loop;
   const uvllm_alloc_t* alloc;
-  void (*ready)(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err);
+  void (*answered)(void* ctx);
+  void* ctx;
   uvllm__dns_name_t* names;
   unsigned int nnames, nasking;
+  int to_tell; /* some who wait have their answer */
   void (*closed)(void* ctx); /* set: closing */
   void* closed_ctx;
 };
 
 
 int uvllm__dns_new(uvllm__dns_t** out, uv_loop_t* loop, const uvllm_alloc_t* alloc,
-                   void (*ready)(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err)) {
+                   void (*answered)(void* ctx), void* ctx) {
   uvllm__dns_t* dns = uvllm__calloc(alloc, 1, sizeof(*dns));
   if (dns == NULL)
     return UV_ENOMEM;
   dns->loop = loop;
   dns->alloc = alloc;
-  dns->ready = ready;
+  dns->answered = answered;
+  dns->ctx = ctx;
   *out = dns;
   return 0;
 }
@@ -93,18 +96,47 @@ static char* make_line(const uvllm__dns_name_t* name, const struct addrinfo* lis
 }
 
 
-static void unlink_waiter(uvllm__exchange_t* x) {
-  *x->prev = x->next;
-  if (x->next != NULL)
-    x->next->prev = x->prev;
-  x->prev = NULL;
+static void wait_for(uvllm__dns_name_t* name, uvllm__exchange_t* x) {
+  x->name = name;
   x->next = NULL;
+  x->prev = name->waiting_tail;
+  *x->prev = x;
+  name->waiting_tail = &x->next;
 }
 
 
 void uvllm__dns_forget_waiter(uvllm__exchange_t* x) {
-  if (x->prev != NULL)
-    unlink_waiter(x);
+  if (x->name == NULL)
+    return;
+  *x->prev = x->next;
+  if (x->next != NULL)
+    x->next->prev = x->prev;
+  else
+    x->name->waiting_tail = x->prev;
+  x->name = NULL;
+}
+
+
+static void tell_about(uvllm__dns_t* dns, uvllm__dns_name_t* name, int* max,
+                       void (*ready)(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err)) {
+  while (name->waiting != NULL && !name->asking && (*max)-- > 0) {
+    uvllm__exchange_t* x = name->waiting;
+    uvllm__dns_forget_waiter(x);
+    ready(x, name, name->line != NULL ? 0 : name->err); /* old addresses are better than none */
+  }
+  dns->to_tell |= name->waiting != NULL && !name->asking;
+}
+
+
+void uvllm__dns_tell(uvllm__dns_t* dns, int max,
+                     void (*ready)(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err)) {
+  if (!dns->to_tell)
+    return;
+  dns->to_tell = 0;
+  for (uvllm__dns_name_t* name = dns->names; name != NULL; name = name->next)
+    tell_about(dns, name, &max, ready);
+  if (dns->to_tell)
+    dns->answered(dns->ctx);
 }
 
 
@@ -121,19 +153,15 @@ static void on_addresses(uv_getaddrinfo_t* req, int status, struct addrinfo* lis
     name->generation++;
     name->stale = 0;
   }
+  name->err = status;
   name->expires_ns = uv_hrtime() + TTL_NS;
   if (dns->closed != NULL) {
     if (dns->nasking == 0)
       finish_close(dns);
     return;
   }
-  if (name->line != NULL && status != 0)
-    status = 0; /* the old addresses are better than none */
-  while (name->waiting != NULL) {
-    uvllm__exchange_t* x = name->waiting;
-    unlink_waiter(x);
-    dns->ready(x, name, status);
-  }
+  dns->to_tell = 1;
+  dns->answered(dns->ctx);
 }
 
 
@@ -156,7 +184,7 @@ static int ask(uvllm__dns_t* dns, uvllm__dns_name_t* name) {
 static void make_room(uvllm__dns_t* dns, uint64_t now) {
   for (uvllm__dns_name_t** p = &dns->names; dns->nnames >= MAX_NAMES && *p != NULL;) {
     uvllm__dns_name_t* name = *p;
-    if (name->asking || name->users > 0 || name->expires_ns > now) {
+    if (name->asking || name->waiting != NULL || name->users > 0 || name->expires_ns > now) {
       p = &name->next;
       continue;
     }
@@ -197,6 +225,7 @@ static uvllm__dns_name_t* find_or_add(uvllm__dns_t* dns, const uvllm__origin_t* 
   }
   name->dns = dns;
   name->port = o->port;
+  name->waiting_tail = &name->waiting;
   name->next = dns->names;
   dns->names = name;
   dns->nnames++;
@@ -219,10 +248,6 @@ int uvllm__dns_lookup(uvllm__dns_t* dns, const uvllm__origin_t* origin, uvllm__e
   }
   if (usable)
     return 0;
-  x->next = name->waiting;
-  x->prev = &name->waiting;
-  if (x->next != NULL)
-    x->next->prev = &x->next;
-  name->waiting = x;
+  wait_for(name, x);
   return UV_EAGAIN;
 }

@@ -73,8 +73,11 @@ unsigned int uvllm_err_scope(int err) {
     case UVLLM_ELIMIT:
     case UVLLM_ENOKEY:
     case UV_EAI_NONAME:
-    case UV_EMFILE:
       return UVLLM_RETRY_TARGET;
+    case UV_EMFILE: /* of our own: others end, and then there is room */
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+      return UVLLM_RETRY_SAME;
     default:
       return 0;
   }

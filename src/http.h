@@ -38,7 +38,8 @@ struct uvllm__exchange_s {
 
   /* the transport's */
   uvllm__transport_t* transport;
-  uvllm__exchange_t* next; /* among those that wait for a name */
+  struct uvllm__dns_name_s* name; /* that it waits for, or NULL */
+  uvllm__exchange_t* next;        /* among those that do */
   uvllm__exchange_t** prev;
   void* handle;
   int err;

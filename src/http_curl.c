@@ -7,8 +7,10 @@
  */
 #include "http_curl.h"
 
+#include <stdio.h>
 
-static void on_name(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err);
+
+enum { STARTS_PER_TURN = 64 }; /* of those that waited for a name together */
 
 
 /* curl_global_init() is counted by curl and never undone: the process is
@@ -24,7 +26,7 @@ int uvllm__transport_new(uvllm__transport_t** out, const uvllm__transport_host_t
   if (t == NULL)
     return UV_ENOMEM;
   t->host = *host;
-  int err = uvllm__dns_new(&t->dns, host->loop, host->alloc, on_name);
+  int err = uvllm__dns_new(&t->dns, host->loop, host->alloc, host->schedule, host->ctx);
   if (err != 0) {
     uvllm__free(host->alloc, t);
     return err;
@@ -103,8 +105,7 @@ int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x) {
   uvllm__dns_name_t* name = NULL;
   x->transport = t;
   x->handle = NULL;
-  x->next = NULL;
-  x->prev = NULL;
+  x->name = NULL;
   x->err = 0;
   x->nheaders = 0;
   x->header_bytes = 0;
@@ -120,13 +121,14 @@ int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x) {
 }
 
 
-/* From the resolver: the stack is clean, but the end is told there and then, so
- * the owner must take it as from anywhere. */
 static void on_name(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err) {
+  char message[CURL_ERROR_SIZE];
   if (err == 0)
     err = begin(x, name);
-  if (err != 0)
-    x->cbs->end(x, err, uv_strerror(err));
+  if (err == 0)
+    return;
+  snprintf(message, sizeof(message), "%s: %s", name->host, uv_strerror(err));
+  x->cbs->end(x, err, message);
 }
 
 
@@ -141,8 +143,7 @@ static void give_back(uvllm__exchange_t* x) {
 
 
 void uvllm__exchange_cancel(uvllm__exchange_t* x) {
-  if (x->prev != NULL)
-    uvllm__dns_forget_waiter(x);
+  uvllm__dns_forget_waiter(x);
   if (x->handle != NULL)
     give_back(x);
 }
@@ -176,6 +177,7 @@ void uvllm__exchange_resume(uvllm__exchange_t* x) {
     return;
   x->is_paused = 0;
   uvllm__easy_t* e = x->handle;
+  x->transport->host.begin_read(x->transport->host.ctx);
   CURLcode code = curl_easy_pause(e->curl, CURLPAUSE_CONT);
   if (code != CURLE_OK || x->err != 0)
     end_exchange(e, code);
@@ -195,10 +197,33 @@ static void drain_shard(uvllm__shard_t* s) {
 }
 
 
+/* curl 7.88 sets no timer before the last address of a family: when the one
+ * before it is refused, the transfer waits for ever. To pause and go on is how a
+ * transfer is made to run. */
+static void nudge(uvllm__easy_t* e) {
+  curl_easy_pause(e->curl, CURLPAUSE_SEND);
+  curl_easy_pause(e->curl, CURLPAUSE_CONT);
+}
+
+
+static void take_marked(uvllm__transport_t* t, uvllm__easy_t* e) {
+  if (e->mark == UVLLM__DOOM) {
+    if (e->x->err == 0)
+      e->x->err = UV_ENOMEM;
+    end_exchange(e, CURLE_OUT_OF_MEMORY);
+    return;
+  }
+  uvllm__easy_unmark(t, e);
+  if (!e->x->is_paused)
+    nudge(e);
+}
+
+
 void uvllm__transport_drain(uvllm__transport_t* t) {
   for (unsigned int i = 0; i < t->nshards; i++)
     if (t->shards[i]->dirty)
       drain_shard(t->shards[i]);
-  while (t->doomed != NULL)
-    end_exchange(t->doomed, CURLE_OUT_OF_MEMORY);
+  while (t->marked != NULL)
+    take_marked(t, t->marked);
+  uvllm__dns_tell(t->dns, STARTS_PER_TURN, on_name);
 }

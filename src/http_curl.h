@@ -13,6 +13,13 @@ enum {
   SHARD_ROOM = 128 /* transfers before the next shard is used: curl walks a host's connections */
 };
 
+/* What curl's callbacks leave to be done outside of them. */
+typedef enum {
+  UVLLM__UNMARKED,
+  UVLLM__NUDGE, /* an address has failed, and nothing drives the next one */
+  UVLLM__DOOM   /* no memory was left to watch its socket */
+} uvllm__mark;
+
 typedef struct uvllm__shard_s {
   uvllm__transport_t* transport;
   CURLM* multi;
@@ -30,15 +37,18 @@ typedef struct uvllm__easy_s {
   uvllm__exchange_t* x;
   uint64_t origin_id;    /* whose proxy and CA it is set up for */
   uvllm__buf_t url;
+  CURLU* parts;          /* `url` parsed */
   char custom[16];       /* CURLOPT_CUSTOMREQUEST as it is set; "": none */
+  curl_off_t posted;     /* it is set to POST so many bytes; -1: to anything else */
+  int fresh;             /* CURLOPT_FRESH_CONNECT as it is set */
   uvllm__dns_name_t* name; /* given with this request: applied once it is sent */
   uint64_t generation;
   char* resolve_line;
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
   int skip_headers; /* of a 1xx */
-  int doomed;       /* in the transport's list: drain() ends it */
-  struct uvllm__easy_s* next_doomed;
+  uvllm__mark mark; /* in the transport's list, for drain() */
+  struct uvllm__easy_s* next_marked;
   char error[CURL_ERROR_SIZE];
 } uvllm__easy_t;
 
@@ -52,6 +62,7 @@ typedef struct uvllm__sock_s {
   int armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */
   int wanted; /* what curl wants; 0: idle in its pool */
   int errors; /* in a row */
+  int stands; /* the connection is made: curl waited for the answer alone */
   uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
 
@@ -61,7 +72,7 @@ struct uvllm__transport_s {
   uvllm__shard_t* shards[MAX_SHARDS];
   unsigned int nshards, first_with_room;
   uvllm__easy_t* idle; /* LIFO */
-  uvllm__easy_t* doomed; /* no memory was left to watch their sockets */
+  uvllm__easy_t* marked;
   unsigned int nidle;
   uvllm__sock_t** socks; /* by descriptor */
   int nsocks;
@@ -80,7 +91,8 @@ void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e);
 void uvllm__easy_free_all(uvllm__transport_t* t);
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
 
-void uvllm__easy_doom(uvllm__easy_t* e);
+void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark);
+void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e);
 
 /* curl_cloexec.c: around curl_multi_init() */
 int uvllm__lowest_free_fd(uv_loop_t* loop);

@@ -214,7 +214,7 @@ struct uvllm_client_s {
   uint64_t read_ns;                   /* when the transport was last entered to read */
   uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
   int halves;                         /* this iteration has two turns of half the length */
-  int scheduled, draining;
+  int scheduled, draining, will_dispatch;
   uint32_t nqueued, ninflight, nlive;
   uint32_t nbackoff;
   uint64_t queued_bytes;

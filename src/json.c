@@ -6,6 +6,7 @@
  * looked at when somebody asks for the string. Linear in the text's length;
  * memory grows to what the largest text needed and is then reused.
  */
+#include <assert.h>
 #include "json_reader.h"
 #include "json_scan.h"
 
@@ -126,6 +127,7 @@ INLINE node_t* push(run_t* r, uint32_t kind) {
     use_nodes(r, r->parser, used);
   }
   node_t* node = r->top++;
+  assert(node != NULL); /* below the limit there is memory */
   node->v.start = (uint32_t) r->at;
   node->v.kind = kind;
   return node;

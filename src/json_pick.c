@@ -9,12 +9,23 @@ typedef uvllm__json_node_t node_t;
 
 
 /* Which of the names this is, or n. Most differ in length or in the first byte. */
-static inline size_t index_of(uvllm_str_t name, const uvllm_str_t* names, size_t n) {
+static inline size_t index_of(const char* base, size_t len, const uvllm_str_t* names, size_t n) {
   size_t i = 0;
-  while (i < n && (names[i].len != name.len || names[i].base[0] != name.base[0] ||
-                   memcmp(names[i].base, name.base, name.len) != 0))
+  while (i < n && (names[i].len != len || names[i].base[0] != base[0] ||
+                   memcmp(names[i].base, base, len) != 0))
     i++;
   return i;
+}
+
+
+/* A name with escapes or beyond ASCII. */
+static __attribute__((noinline)) size_t index_of_decoded(uvllm_json_t object, uint32_t at,
+                                                         const uvllm_str_t* names, size_t n,
+                                                         uvllm_json_t* value) {
+  uvllm_str_t name;
+  uint32_t it = at;
+  uvllm_json_next(object, &it, &name, value);
+  return name.len != 0 ? index_of(name.base, name.len, names, n) : n;
 }
 
 
@@ -35,14 +46,16 @@ void uvllm__json_pick(uvllm_json_t object, const uvllm_str_t* names, size_t n,
     return;
   const uvllm_json_parser_t* parser = object.parser;
   const node_t* nodes = parser->nodes;
-  for (uint32_t at = object.index + 1; at < node->v.next;) {
-    const uint32_t start = nodes[at].v.start;
-    uvllm_str_t name = { parser->text + start + 1, nodes[at].v.end - start - 2 };
+  const uint32_t end = node->v.next;
+  for (uint32_t at = object.index + 1; at < end;) {
+    const node_t* member = &nodes[at];
+    const size_t len = member->v.end - member->v.start - 2;
     uvllm_json_t value = { parser, at + 1 };
-    uint32_t it = at;
-    if ((nodes[at].v.kind & ~(uint32_t) UVLLM__JSON_TYPE) != 0)
-      uvllm_json_next(object, &it, &name, &value);
-    const size_t i = name.len != 0 ? index_of(name, names, n) : n;
+    size_t i = n;
+    if ((member->v.kind & ~(uint32_t) UVLLM__JSON_TYPE) != 0)
+      i = index_of_decoded(object, at, names, n, &value);
+    else if (len != 0)
+      i = index_of(parser->text + member->v.start + 1, len, names, n);
     if (i < n)
       values[i] = value;
     at = behind(nodes, value.index);

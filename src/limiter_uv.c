@@ -99,6 +99,7 @@ static void make_due(uvllm_gate_t* gate, uvllm_waiter_t* waiter, int status) {
 
 static uvllm_waiter_t* next_due(uvllm_gate_t* gate) {
   uvllm_waiter_t* waiter = gate->due_first;
+  assert(waiter != NULL); /* ndue counts them */
   gate->due_first = waiter->next;
   if (gate->due_first == NULL)
     gate->due_last = NULL;

@@ -11,11 +11,12 @@
 static uint64_t next_id; /* of origins in this process; only ever compared */
 
 
-static int has_control(const char* s) {
+/* Names beyond ASCII mean what the process's locale makes of them. */
+static int is_printable_ascii(const char* s) {
   for (; *s != '\0'; s++)
-    if ((unsigned char) *s <= 0x20 || *s == 0x7f)
-      return 1;
-  return 0;
+    if ((unsigned char) *s <= 0x20 || (unsigned char) *s >= 0x7f)
+      return 0;
+  return 1;
 }
 
 
@@ -45,19 +46,20 @@ static int is_localhost(const char* host) {
 
 
 /* Host and port of a URL; *loopback and *needs_dns follow from the host. */
-static int take_host(uvllm__origin_t* o, CURLU* u, int* loopback) {
+static int take_host(uvllm__origin_t* o, CURLU* u, unsigned int default_port, int* loopback) {
   char* host = NULL;
   char* port = NULL;
   int err = UVLLM__EINVAL;
-  if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0' ||
-      curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)
+  if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0')
     goto out;
+  if (curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
+    port = NULL;
   *loopback = 0;
   int literal = is_literal(host, loopback);
   if (!literal && is_localhost(host))
     *loopback = 1;
   o->needs_dns = !literal && !is_localhost(host);
-  o->port = (unsigned int) strtoul(port, NULL, 10);
+  o->port = port != NULL ? (unsigned int) strtoul(port, NULL, 10) : default_port;
   uvllm__free(o->alloc, o->host);
   o->host = uvllm__strdup(o->alloc, host);
   err = o->host != NULL ? 0 : UVLLM__ENOMEM;
@@ -79,8 +81,11 @@ static int has_part(CURLU* u, CURLUPart part) {
 static int check_base(uvllm__origin_t* o, CURLU* u, const char* url, int allow_http,
                       const char** why) {
   char* scheme = NULL;
+  *why = "the base URL has a blank, or something beyond ASCII: write a name as xn--...";
+  if (!is_printable_ascii(url))
+    return UVLLM__EINVAL;
   *why = "the base URL is not a URL";
-  if (has_control(url) || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+  if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
     return UVLLM__EINVAL;
   *why = "the base URL has a user, a query or a fragment";
   if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) ||
@@ -95,7 +100,7 @@ static int check_base(uvllm__origin_t* o, CURLU* u, const char* url, int allow_h
   if (!o->tls && !http)
     return UVLLM__EINVAL;
   *why = "the base URL has no host";
-  int err = take_host(o, u, &o->loopback);
+  int err = take_host(o, u, o->tls ? 443 : 80, &o->loopback);
   if (err != 0)
     return err;
   *why = "plain http:// is for loopback only, unless it is allowed";
@@ -103,13 +108,32 @@ static int check_base(uvllm__origin_t* o, CURLU* u, const char* url, int allow_h
 }
 
 
-/* The resolver is asked for the proxy's name then, the proxy for the server's. */
+/* Those for whom curl need not resolve the server's name. */
+static int is_proxy_scheme(const char* scheme) {
+  static const char* const known[] = { "http", "https", "socks4a", "socks5h" };
+  for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    if (strcmp(scheme, known[i]) == 0)
+      return 1;
+  return 0;
+}
+
+
+/* The resolver is asked for the proxy's name then, the proxy for the server's.
+ * The default ports are curl's. */
 static int check_proxy(uvllm__origin_t* o, CURLU* u, const char* proxy, const char** why) {
   int loopback;
+  char* scheme = NULL;
   *why = "the proxy is not a URL";
-  if (has_control(proxy) || curl_url_set(u, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME))
+  if (!is_printable_ascii(proxy) ||
+      curl_url_set(u, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+      curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
     return UVLLM__EINVAL;
-  int err = take_host(o, u, &loopback);
+  int known = is_proxy_scheme(scheme), tls = strcmp(scheme, "https") == 0;
+  curl_free(scheme);
+  *why = "the proxy is none of http://, https://, socks4a:// and socks5h://";
+  if (!known)
+    return UVLLM__EINVAL;
+  int err = take_host(o, u, tls ? 443 : 1080, &loopback);
   if (err != 0)
     return err;
   o->proxy = uvllm__strdup(o->alloc, proxy);

@@ -3,6 +3,8 @@
  */
 #include "internal.h"
 
+#include <assert.h>
+
 #include "dialects.h"
 
 
@@ -183,10 +185,11 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
     uvllm__conf_unref(c, conf);
     return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
   }
-  if (fresh != NULL)
-    *slot = fresh;
-  uvllm__conf_unref(c, (*slot)->conf);
-  (*slot)->conf = conf;
+  uvllm__provider_t* p = fresh != NULL ? fresh : *slot;
+  assert(p != NULL);
+  *slot = p;
+  uvllm__conf_unref(c, p->conf);
+  p->conf = conf;
   uvllm__lanes_may_go(c);
   return 0;
 }

@@ -141,14 +141,14 @@ static uint64_t next_deadline(const uvllm_req_t* req) {
 }
 
 
-/* An event only moves clock_ns; the heap learns of it when the old time comes. */
+/* An event only moves clock_ns; the heap learns of a later time when the old one
+ * comes. */
 void uvllm__req_arm(uvllm_req_t* req) {
   uint64_t when = next_deadline(req);
-  int64_t key = when > INT64_MAX ? INT64_MAX : (int64_t) when;
-  if (req->timer_node.key != key)
-    uvllm_queue_change(req->client->timers, &req->timer_node, key);
-  if (key != INT64_MAX)
-    uvllm__wake_at(req->client, when);
+  if (when >= (uint64_t) req->timer_node.key)
+    return;
+  uvllm_queue_change(req->client->timers, &req->timer_node, (int64_t) when);
+  uvllm__wake_at(req->client, when);
 }
 
 
@@ -156,24 +156,24 @@ static void end_backoff(uvllm_req_t* req) {
   int err = uvllm__req_enqueue(req);
   if (err != 0)
     uvllm__req_finish(req, err);
-  else
-    uvllm__req_arm(req);
+}
+
+
+static void on_deadline(uvllm_req_t* req, uint64_t now) {
+  int err = 0;
+  if (after(req->timing.submitted, req->request->timeout_ms) <= now)
+    uvllm__req_finish(req, UVLLM_ETIMETOTAL);
+  else if (req->state == UVLLM__BACKOFF && req->retry_at_ns <= now)
+    end_backoff(req);
+  else if (req->state == UVLLM__RUNNING && attempt_deadline(req, &err) <= now)
+    uvllm__attempt_strike(req, err);
 }
 
 
 void uvllm__req_on_time(uvllm_req_t* req, uint64_t now) {
-  int err = 0;
-  if (after(req->timing.submitted, req->request->timeout_ms) <= now) {
-    uvllm__req_finish(req, UVLLM_ETIMETOTAL);
-    return;
-  }
-  if (req->state == UVLLM__BACKOFF && req->retry_at_ns <= now) {
-    end_backoff(req);
-    return;
-  }
-  if (req->state == UVLLM__RUNNING && attempt_deadline(req, &err) <= now)
-    uvllm__attempt_strike(req, err);
-  else
+  uvllm_queue_change(req->client->timers, &req->timer_node, INT64_MAX);
+  on_deadline(req, now);
+  if (uvllm_queue_has(&req->timer_node)) /* it has not ended */
     uvllm__req_arm(req);
 }
 

@@ -19,6 +19,7 @@ typedef struct script_s {
   script_end end;
   size_t read_at_most; /* of a request, then it stops reading; 0: all */
   int nconnections, nrequests;
+  char request[4096];  /* the last one's beginning */
   struct script_conn_s* conns;
 } script_t;
 
@@ -61,6 +62,9 @@ static inline void script__written(uv_write_t* w, int status) {
 
 static inline void script__answer(script_conn_t* k) {
   uv_buf_t b = uv_buf_init((char*) k->script->bytes, (unsigned int) k->script->len);
+  size_t n = k->len < sizeof(k->script->request) ? k->len : sizeof(k->script->request) - 1;
+  memcpy(k->script->request, k->in, n);
+  k->script->request[n] = '\0';
   k->script->nrequests++;
   k->len = 0;
   if (k->script->bytes == NULL) {

@@ -28,11 +28,28 @@ static int text(fixture_t* f, uint32_t choice, const char* s) {
 /* Whether the call begins, or the error. NULL: absent. */
 static int tool(fixture_t* f, uint32_t choice, uint32_t index, const char* id, const char* name,
                 const char* json) {
-  int begins = -1;
+  uvllm__tool_begin_t begin = { .due = -1 };
   int err = uvllm__collect_tool(f->c, choice, index, uvllm__str(id), uvllm__str(name),
-                                uvllm__str(json), &begins);
-  assert_true(begins == 0 || (begins == 1 && err == 0));
-  return err != 0 ? err : begins;
+                                uvllm__str(json), &begin);
+  assert_true(begin.due == 0 || (begin.due == 1 && err == 0));
+  if (begin.due) {
+    assert_int_equal(begin.choice, choice);
+    assert_int_equal(begin.index, index);
+    assert_true(begin.id.len != 0);
+  }
+  return err != 0 ? err : begin.due;
+}
+
+/* The next one held back is this. NULL: there is none. */
+static void held_is(fixture_t* f, uint32_t choice, const char* id, const char* name) {
+  uvllm__tool_begin_t begin = { .due = -1 };
+  assert_int_equal(uvllm__collect_held(f->c, choice, &begin), 0);
+  assert_int_equal(begin.due, id != NULL);
+  if (id == NULL)
+    return;
+  assert_str(begin.id, id);
+  assert_str(begin.name, name != NULL ? name : "");
+  assert_int_equal(begin.name.base == NULL, name == NULL);
 }
 
 static const uvllm_choice_t* choices(fixture_t* f, size_t expected) {
@@ -88,10 +105,10 @@ static void emits_what_an_adapter_tells(void** state) {
                 "tool_begin 0 1 call_A1 get_time\n"
                 "tool_delta 0 1 \"{\"tz\":\"\n"
                 "tool_delta 0 1 \"1}\"\n"
-                "tool_begin 0 2 - f\n"
                 "collect_error -20013\n"
                 "usage in=16 out=1 cached=0 reasoning=0\n"
                 "usage in=9 out=8 cached=7 reasoning=6 cache_write=5 audio_out=4\n"
+                "tool_begin 0 2 call_0_2 f\n"
                 "stop 0 tool\n"
                 "model gpt-4o - 128000\n"
                 "embedding 3 [0.5 -1 0.100000001]\n"
@@ -209,11 +226,11 @@ static void tool_calls_of_an_answer_are_bounded(void** state) {
   open_fixture(&f, SIZE_MAX, 0);
   for (uint32_t choice = 0; choice < 8; choice++)
     for (uint32_t i = 0; i < UVLLM__MAX_TOOLS; i++)
-      assert_int_equal(tool(&f, choice, UVLLM__MAX_TOOLS - 1 - i, NULL, NULL, NULL), 1);
-  assert_int_equal(tool(&f, 7, 5, NULL, NULL, NULL), 0);
-  assert_int_equal(tool(&f, 8, 0, NULL, NULL, NULL), UVLLM_EPROTO);
+      assert_int_equal(tool(&f, choice, UVLLM__MAX_TOOLS - 1 - i, NULL, NULL, "1"), 1);
+  assert_int_equal(tool(&f, 7, 5, NULL, NULL, "1"), 0);
+  assert_int_equal(tool(&f, 8, 0, NULL, NULL, "1"), UVLLM_EPROTO);
   uvllm__collect_clear(f.c);
-  assert_int_equal(tool(&f, 8, 0, NULL, NULL, NULL), 1);
+  assert_int_equal(tool(&f, 8, 0, NULL, NULL, "1"), 1);
   close_fixture(&f);
 }
 
@@ -230,9 +247,10 @@ static void content_is_bounded_as_a_sum(void** state) {
   assert_int_equal(text(&f, 0, "1234567890"), 0);
   assert_int_equal(text(&f, 0, "1"), UVLLM_ETOOLARGE);
   close_fixture(&f);
-  open_fixture(&f, 1, 0); /* nothing kept, nothing bounded */
+  open_fixture(&f, 7, 0); /* only what a call begins as is kept */
   assert_int_equal(text(&f, 0, "1234567890"), 0);
-  assert_int_equal(tool(&f, 0, 0, "id", "name", "{}"), 1);
+  assert_int_equal(tool(&f, 0, 0, "id", "name", "{12345678}"), 1);
+  assert_int_equal(tool(&f, 0, 1, "id", NULL, NULL), UVLLM_ETOOLARGE);
   close_fixture(&f);
 }
 
@@ -272,24 +290,71 @@ static void a_repeated_id_or_name_is_ignored(void** state) {
   close_fixture(&f);
 }
 
-static void a_late_id_or_name_is_kept(void** state) {
+static void a_call_begins_once_id_and_name_are_known(void** state) {
+  (void) state;
+  for (int keep = 0; keep < 2; keep++) {
+    fixture_t f;
+    uvllm__tool_begin_t begin;
+    open_fixture(&f, SIZE_MAX, keep);
+    assert_int_equal(tool(&f, 0, 0, "call_A", NULL, ""), 0);
+    assert_int_equal(tool(&f, 0, 1, NULL, "g", NULL), 0);
+    assert_int_equal(uvllm__collect_tool(f.c, 0, 0, absent, test_str("f"), absent, &begin), 0);
+    assert_int_equal(begin.due, 1);
+    assert_str(begin.id, "call_A");
+    assert_str(begin.name, "f");
+    assert_int_equal(uvllm__collect_tool(f.c, 0, 1, test_str("call_B"), absent, test_str("{"),
+                                         &begin), 0);
+    assert_int_equal(begin.due, 1);
+    assert_str(begin.id, "call_B");
+    assert_str(begin.name, "g");
+    assert_int_equal(tool(&f, 0, 0, "call_A", "f", "{}"), 0);
+    held_is(&f, UVLLM__ANY_CHOICE, NULL, NULL);
+    close_fixture(&f);
+  }
+}
+
+static void arguments_do_not_wait(void** state) {
   (void) state;
   fixture_t f;
   open_fixture(&f, SIZE_MAX, 1);
   assert_int_equal(tool(&f, 0, 0, NULL, "", "{"), 1);
-  assert_int_equal(tool(&f, 0, 0, "late", NULL, "}"), 0);
+  assert_int_equal(tool(&f, 0, 0, "late", NULL, "}"), 0); /* it is called call_0_0 by now */
   assert_int_equal(tool(&f, 0, 0, NULL, "later", NULL), 0);
-  tools_are(&f, 0, "[{\"id\":\"late\",\"type\":\"function\",\"function\":{\"name\":\"later\","
+  tools_are(&f, 0, "[{\"id\":\"call_0_0\",\"type\":\"function\",\"function\":{\"name\":\"later\","
                    "\"arguments\":\"{}\"}}]");
   close_fixture(&f);
+}
+
+static void what_is_held_back_begins_at_the_end(void** state) {
+  (void) state;
+  for (int keep = 0; keep < 2; keep++) {
+    fixture_t f;
+    open_fixture(&f, SIZE_MAX, keep);
+    held_is(&f, 0, NULL, NULL);
+    assert_int_equal(tool(&f, 1, 3, "a", NULL, NULL), 0);
+    assert_int_equal(tool(&f, 1, 2, NULL, "f", NULL), 0);
+    assert_int_equal(tool(&f, 0, 0, "b", "g", NULL), 1);
+    assert_int_equal(tool(&f, 4, 9, NULL, NULL, NULL), 0);
+    held_is(&f, 0, NULL, NULL);
+    held_is(&f, 1, "call_1_2", "f");
+    held_is(&f, 1, "a", NULL);
+    held_is(&f, 1, NULL, NULL);
+    assert_int_equal(tool(&f, 1, 2, "late", NULL, NULL), 0);
+    held_is(&f, UVLLM__ANY_CHOICE, "call_4_9", NULL);
+    held_is(&f, UVLLM__ANY_CHOICE, NULL, NULL);
+    assert_int_equal(tool(&f, 5, 0, "c", NULL, NULL), 0);
+    uvllm__collect_clear(f.c);
+    held_is(&f, UVLLM__ANY_CHOICE, NULL, NULL);
+    close_fixture(&f);
+  }
 }
 
 static void missing_ids_are_made_and_empty_arguments_are_an_object(void** state) {
   (void) state;
   fixture_t f;
   open_fixture(&f, SIZE_MAX, 1);
-  assert_int_equal(tool(&f, 2, 7, NULL, NULL, NULL), 1);
-  assert_int_equal(tool(&f, 2, 1, "", "f", ""), 1);
+  assert_int_equal(tool(&f, 2, 7, NULL, NULL, NULL), 0);
+  assert_int_equal(tool(&f, 2, 1, "", "f", ""), 0);
   const char* expected =
       "[{\"id\":\"call_2_1\",\"type\":\"function\",\"function\":{\"name\":\"f\","
       "\"arguments\":\"{}\"}},"
@@ -306,9 +371,9 @@ static void tool_calls_come_in_the_order_of_their_numbers(void** state) {
   open_fixture(&f, SIZE_MAX, 1);
   const uint32_t order[] = { 5, 1, 1000, 3, 2, 4 };
   for (int i = 0; i < 6; i++)
-    assert_int_equal(tool(&f, 0, order[i], NULL, "f", NULL), 1);
+    assert_int_equal(tool(&f, 0, order[i], NULL, "f", NULL), 0);
   for (int i = 0; i < 6; i++)
-    assert_int_equal(tool(&f, 0, order[i], NULL, NULL, "1"), 0);
+    assert_int_equal(tool(&f, 0, order[i], NULL, NULL, "1"), 1);
   const char* at = choices(&f, 1)[0].tools_json.base;
   const char* const ids[] = { "call_0_1\"", "call_0_2\"", "call_0_3\"",
                               "call_0_4\"", "call_0_5\"", "call_0_1000\"" };
@@ -505,7 +570,7 @@ static void a_body_needs_content_and_an_op_that_has_one(void** state) {
 
 static int collect_under_pressure(test_alloc_t* a, int keep) {
   uvllm__collect_t* c;
-  int begins;
+  uvllm__tool_begin_t begin;
   const uvllm_choice_t* all;
   size_t n;
   uvllm_usage_t usage = { .flags = 0 };
@@ -517,7 +582,11 @@ static int collect_under_pressure(test_alloc_t* a, int keep) {
     if (err == 0)
       err = uvllm__collect_text(c, i, UVLLM_EVENT_REASONING, test_str("reasoning"));
     if (err == 0)
-      err = uvllm__collect_tool(c, 0, i, test_str("id"), test_str("f"), test_str("{}"), &begins);
+      err = uvllm__collect_tool(c, 0, i, test_str("id"), test_str("f"), test_str("{}"), &begin);
+    if (err == 0)
+      err = uvllm__collect_tool(c, i, 9, absent, test_str("f"), absent, &begin);
+    if (err == 0 && i % 2 == 0)
+      err = uvllm__collect_held(c, i, &begin);
     if (err == 0)
       err = uvllm__collect_stop(c, i, UVLLM_STOP_END);
   }
@@ -531,8 +600,8 @@ static int collect_under_pressure(test_alloc_t* a, int keep) {
     a->fail_at = 0;
     uvllm__collect_clear(c);
     assert_int_equal(uvllm__collect_tool(c, 0, 0, test_str("id"), test_str("f"), test_str("{}"),
-                                         &begins), 0);
-    assert_int_equal(begins, 1);
+                                         &begin), 0);
+    assert_int_equal(begin.due, 1);
     assert_int_equal(uvllm__collect_text(c, 0, UVLLM_EVENT_TEXT, test_str("x")), 0);
     assert_int_equal(uvllm__collect_choices(c, &all, &n), 0);
     assert_int_equal(n, keep ? 1 : 0);
@@ -574,7 +643,9 @@ int main(void) {
     cmocka_unit_test(content_is_bounded_as_a_sum),
     cmocka_unit_test(a_tool_call_in_fragments),
     cmocka_unit_test(a_repeated_id_or_name_is_ignored),
-    cmocka_unit_test(a_late_id_or_name_is_kept),
+    cmocka_unit_test(a_call_begins_once_id_and_name_are_known),
+    cmocka_unit_test(arguments_do_not_wait),
+    cmocka_unit_test(what_is_held_back_begins_at_the_end),
     cmocka_unit_test(missing_ids_are_made_and_empty_arguments_are_an_object),
     cmocka_unit_test(tool_calls_come_in_the_order_of_their_numbers),
     cmocka_unit_test(without_content_only_beginnings_are_known),

@@ -19,6 +19,9 @@ static struct {
   sem_t gate;
 } fake;
 
+/* Else the linker would hide it from libuv. */
+#pragma GCC visibility push(default)
+
 int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints,
                 struct addrinfo** list) {
   struct addrinfo** next = list;
@@ -51,6 +54,8 @@ void freeaddrinfo(struct addrinfo* list) {
     list = next;
   }
 }
+
+#pragma GCC visibility pop
 
 static void begin(core_t* c, const char* address, const char* second) {
   uvllm_provider_options_t p;

@@ -49,13 +49,23 @@ static uint64_t part_of(uint64_t part, uint64_t whole) {
 
 
 static void read_details(uvllm_usage_t* u, uvllm_json_t input, uvllm_json_t output) {
-  const uint64_t in = u->input_tokens, out = u->output_tokens;
-  u->cached_input_tokens = part_of(count(uvllm_json_get(input, "cached_tokens")), in);
-  u->cache_write_tokens = part_of(count(uvllm_json_get(input, "cache_write_tokens")), in);
-  u->audio_input_tokens = part_of(count(uvllm_json_get(input, "audio_tokens")), in);
-  u->image_input_tokens = part_of(count(uvllm_json_get(input, "image_tokens")), in);
-  u->reasoning_tokens = part_of(count(uvllm_json_get(output, "reasoning_tokens")), out);
-  u->audio_output_tokens = part_of(count(uvllm_json_get(output, "audio_tokens")), out);
+  enum { CACHED, WRITTEN, AUDIO_INPUT, IMAGE, NIN };
+  enum { REASONING, AUDIO_OUTPUT, NOUT };
+  static const uvllm_str_t in_names[NIN] = { UVLLM_STR("cached_tokens"),
+                                             UVLLM_STR("cache_write_tokens"),
+                                             UVLLM_STR("audio_tokens"),
+                                             UVLLM_STR("image_tokens") };
+  static const uvllm_str_t out_names[NOUT] = { UVLLM_STR("reasoning_tokens"),
+                                               UVLLM_STR("audio_tokens") };
+  uvllm_json_t in[NIN], out[NOUT];
+  UVLLM__JSON_PICK(input, in_names, in);
+  UVLLM__JSON_PICK(output, out_names, out);
+  u->cached_input_tokens = part_of(count(in[CACHED]), u->input_tokens);
+  u->cache_write_tokens = part_of(count(in[WRITTEN]), u->input_tokens);
+  u->audio_input_tokens = part_of(count(in[AUDIO_INPUT]), u->input_tokens);
+  u->image_input_tokens = part_of(count(in[IMAGE]), u->input_tokens);
+  u->reasoning_tokens = part_of(count(out[REASONING]), u->output_tokens);
+  u->audio_output_tokens = part_of(count(out[AUDIO_OUTPUT]), u->output_tokens);
 }
 
 

@@ -135,6 +135,9 @@ void uvllm__openai_media_type(uvllm__openai_t* s, uvllm_str_t type) {
 void uvllm__openai_header(void* state, uvllm_str_t name, uvllm_str_t value,
                           uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
+  const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
+  if (first != 'x' && first != 'r' && first != 'c')
+    return; /* most of them */
   if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
     take_limit(s, name, value, emit);
   else if (same(name, "x-request-id"))

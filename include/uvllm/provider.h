@@ -142,8 +142,9 @@ UVLLM_EXTERN void uvllm_emit_text(uvllm_emit_t* emit, uint32_t choice, uvllm_eve
                                   uvllm_str_t text);
 
 /* A fragment of a tool call, which `index` tells from others of the same choice.
- * The first one of an index begins the call; later id and name may be absent,
- * empty or repeated. `json` is appended to the arguments. */
+ * Id and name may come late, be absent, empty or repeated: the call begins
+ * (TOOL_BEGIN) once both are known, with the first arguments, or when the choice
+ * stops. `json` is appended to the arguments. */
 UVLLM_EXTERN void uvllm_emit_tool(uvllm_emit_t* emit, uint32_t choice, uint32_t index,
                                   uvllm_str_t id, uvllm_str_t name, uvllm_str_t json);
 

@@ -77,8 +77,8 @@ static void make_string(maker_t* m, uvllm_json_t schema) {
   size_t len = least > 4 ? (size_t) (least < MAX_PAD ? least : MAX_PAD) : 4;
   if (most >= 0 && len > (size_t) most)
     len = (size_t) most;
-  memset(pad, 'x', sizeof(pad));
-  memcpy(pad, "text", 4);
+  for (size_t i = 0; i < sizeof(pad); i++)
+    pad[i] = i < 4 ? "text"[i] : 'x';
   uvllm_str_t s = { pad, len };
   uvllm_json_write_str(&m->w, s);
 }
