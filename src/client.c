@@ -92,6 +92,7 @@ static void on_check(uv_check_t* check) {
 static void on_prepare(uv_prepare_t* prepare) {
   uvllm_client_t* c = prepare->data;
   c->turn_ns = 0;
+  uvllm__transport_catch_up(c->transport);
 }
 
 

@@ -67,17 +67,9 @@ static void after_poll_error(uvllm__transport_t* t, uvllm__sock_t* k, int fd) {
 }
 
 
-static void on_poll(uv_poll_t* poll, int status, int events) {
-  uvllm__sock_t* k = poll->data;
+static void act(uvllm__sock_t* k, int status, int events) {
   uvllm__shard_t* s = k->shard;
-  uvllm__transport_t* t = s->transport;
   int fd = k->fd, flags = 0, running;
-  if (status == 0 && k->wanted == 0) {
-    arm(k, 0); /* idle in curl's pool, and the server said something or left */
-    return;
-  }
-  if (status == 0 && t->host.begin_read(t->host.ctx))
-    return; /* it stays readable: the next turn takes it */
   if (status < 0)
     flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
   else
@@ -88,8 +80,57 @@ static void on_poll(uv_poll_t* poll, int status, int events) {
     flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(s->multi, fd, flags, &running);
   if (status < 0)
-    after_poll_error(t, k, fd);
+    after_poll_error(s->transport, k, fd);
   after_action(s);
+}
+
+
+/* Not watched meanwhile: thousands that are ready and left so would be reported
+ * again and again. */
+static void put_off(uvllm__transport_t* t, uvllm__sock_t* k, int events) {
+  arm(k, 0);
+  k->late = events;
+  k->late_next = NULL;
+  k->late_prev = t->last_late;
+  *(t->last_late != NULL ? &t->last_late->late_next : &t->first_late) = k;
+  t->last_late = k;
+  t->host.schedule(t->host.ctx);
+}
+
+
+static void forget_late(uvllm__transport_t* t, uvllm__sock_t* k) {
+  if (k->late == 0)
+    return;
+  k->late = 0;
+  *(k->late_prev != NULL ? &k->late_prev->late_next : &t->first_late) = k->late_next;
+  *(k->late_next != NULL ? &k->late_next->late_prev : &t->last_late) = k->late_prev;
+}
+
+
+void uvllm__transport_catch_up(uvllm__transport_t* t) {
+  while (t->first_late != NULL && !t->host.begin_read(t->host.ctx)) {
+    uvllm__sock_t* k = t->first_late;
+    int fd = k->fd, events = k->late;
+    forget_late(t, k);
+    if (k->wanted != 0)
+      act(k, 0, events);
+    if (t->socks[fd] == k)
+      arm(k, k->wanted);
+  }
+  if (t->first_late != NULL)
+    t->host.schedule(t->host.ctx);
+}
+
+
+static void on_poll(uv_poll_t* poll, int status, int events) {
+  uvllm__sock_t* k = poll->data;
+  uvllm__transport_t* t = k->shard->transport;
+  if (status == 0 && k->wanted == 0)
+    arm(k, 0); /* idle in curl's pool, and the server said something or left */
+  else if (status == 0 && (t->first_late != NULL || t->host.begin_read(t->host.ctx)))
+    put_off(t, k, events);
+  else
+    act(k, status, events);
 }
 
 
@@ -107,6 +148,7 @@ static void drop_sock(uvllm__transport_t* t, int fd) {
   if (k == NULL)
     return;
   t->socks[fd] = NULL;
+  forget_late(t, k);
   uv_poll_stop(&k->poll); /* at once: the number may come back in this very call */
   t->nclosing++;
   uv_close((uv_handle_t*) &k->poll, on_sock_closed);
@@ -207,7 +249,8 @@ static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, voi
   k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
               ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
   k->stands |= what == CURL_POLL_IN;
-  arm(k, k->wanted);
+  if (k->late == 0)
+    arm(k, k->wanted);
   return 0;
 }
 

@@ -53,7 +53,7 @@ typedef struct uvllm__transport_host_s {
   uv_loop_t* loop;
   const uvllm_alloc_t* alloc;
   void (*schedule)(void* ctx);        /* transport_drain() is wanted this turn */
-  /* Before each read: 1 if others want to run, and it is to be left readable. */
+  /* Before each read: 1 if others want to run, and it is to wait for catch_up(). */
   int (*begin_read)(void* ctx);
   void (*log)(void* ctx, int level, const char* msg);
   void* ctx;
@@ -64,6 +64,8 @@ int uvllm__transport_new(uvllm__transport_t** t, const uvllm__transport_host_t* 
 void uvllm__transport_close(uvllm__transport_t* t, void (*closed)(void* ctx), void* ctx);
 /* Tell about exchanges that have ended. From a clean stack. */
 void uvllm__transport_drain(uvllm__transport_t* t);
+/* Before the loop polls: reads what begin_read() has refused before. */
+void uvllm__transport_catch_up(uvllm__transport_t* t);
 
 /* 0, or a code, and then no callback. */
 int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x);

@@ -62,6 +62,8 @@ typedef struct uvllm__sock_s {
   int armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */
   int wanted; /* what curl wants; 0: idle in its pool */
   int errors; /* in a row */
+  int late;   /* events that wait for a turn; 0: it is not among those */
+  struct uvllm__sock_s *late_next, *late_prev;
   int stands; /* the connection is made: curl waited for the answer alone */
   uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
@@ -77,6 +79,7 @@ struct uvllm__transport_s {
   uvllm__sock_t** socks; /* by descriptor */
   int nsocks;
   uvllm__sock_t* free_socks;
+  uvllm__sock_t *first_late, *last_late; /* in the order in which they became ready */
   unsigned int nclosing; /* handles that libuv still has */
   int socket_errno;      /* of the last socket(2) that failed */
   int closing;

@@ -314,22 +314,24 @@ static void tell_restart(uvllm_req_t* req) {
 
 /* A 429 or an overload with a time stops the whole provider until then: all who
  * wait would be told the same. */
-static void freeze_provider(uvllm_req_t* req, int status, uint64_t now, uint64_t wait_ns) {
-  if (status == UVLLM_ERATELIMIT || (status == UVLLM_EOVERLOAD && req->attempt->has_retry_after))
-    uvllm_limiter_freeze(req->provider->limiter, now + wait_ns);
+static void freeze_provider(uvllm_req_t* req, int status, uint64_t now) {
+  const uvllm__attempt_t* att = req->attempt;
+  if (att->has_retry_after && (status == UVLLM_ERATELIMIT || status == UVLLM_EOVERLOAD))
+    uvllm_limiter_freeze(req->provider->limiter, now + att->retry_after_ns);
 }
 
 
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
   uvllm_client_t* c = req->client;
   uvllm__attempt_t* att = req->attempt;
+  uint64_t now = uv_hrtime();
   uvllm__settle_attempt(req, status);
+  freeze_provider(req, status, now);
   req->last_error = status;
   if (status == 0 || !may_retry(req, status)) {
     uvllm__req_finish(req, status);
     return;
   }
-  uint64_t now = uv_hrtime();
   uint64_t wait = uvllm__retry_wait(req->attempts, att->has_retry_after, att->retry_after_ns,
                                     uvllm__random(c));
   if (wait >= UVLLM__NEVER - now ||
@@ -337,7 +339,6 @@ void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
     uvllm__req_finish(req, status); /* it cannot be in time: better told now */
     return;
   }
-  freeze_provider(req, status, now, att->has_retry_after ? att->retry_after_ns : 0);
   uvllm__log(c, UVLLM_LOG_INFO, "request %llu: %s, again in %llu ms", (unsigned long long) req->id,
              uvllm_err_name(status), (unsigned long long) (wait / UVLLM__MS));
   req->row->retries++;

@@ -117,7 +117,8 @@ check_all() {
   shift 2
   rm -rf "$logs"
   # shellcheck disable=SC2016 # for the inner shell
-  echo "$items" | xargs -P "$jobs" -I ITEM sh -c '
+  # shellcheck disable=SC2086 # a list of words
+  printf "%s\n" $items | xargs -P "$jobs" -I ITEM sh -c '
     log=$1/$2.log item=$2
     shift 2
     mkdir -p "${log%/*}"

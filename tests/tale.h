@@ -132,20 +132,37 @@ static inline void tale_run_to_end(tale_t* t) {
   assert_int_equal(t->seen.done, 1);
 }
 
-static inline uint64_t tale_events_of_mock(tale_t* t) {
-  uvllm_mock_stats_t stats;
-  uvllm_mock_stats(t->core.mock, &stats);
-  return stats.events;
+enum { TALE_BIG = 300, TALE_BIG_BYTES = 100 * 1024 };
+
+/* An answer of 300 events of 100 KiB, more than sockets hold. To be freed. */
+static inline char* tale_big_stream(void) {
+  static const char head[] = HEAD "\r\n", end[] = STOP DONE;
+  static const char before[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+  static const char after[] = "\"}}]}\n\n";
+  char* bytes = malloc(sizeof(head) + sizeof(end) +
+                       TALE_BIG * (sizeof(before) + sizeof(after) + TALE_BIG_BYTES));
+  char* p = stpcpy(bytes, head);
+  for (int i = 0; i < TALE_BIG; i++) {
+    p = stpcpy(p, before);
+    memset(p, 'x', TALE_BIG_BYTES);
+    p = stpcpy(p + TALE_BIG_BYTES, after);
+  }
+  strcpy(p, end);
+  return bytes;
 }
 
-/* Until the server's socket takes no more. */
-static inline uint64_t tale_settled_events(tale_t* t) {
-  uint64_t before, now = tale_events_of_mock(t);
+/* What the script still has to send, once the client's sockets take no more. */
+static inline size_t tale_unsent(tale_t* t) {
+  size_t before, now = 0;
+  int same = 0;
   do {
     before = now;
-    tale_wait_ms(t, 30);
-    now = tale_events_of_mock(t);
-  } while (now != before);
+    now = 0;
+    tale_wait_ms(t, 20);
+    for (script_conn_t* k = t->script.conns; k != NULL; k = k->next)
+      now += uv_stream_get_write_queue_size((uv_stream_t*) &k->tcp);
+    same = now == before ? same + 1 : 0;
+  } while (same < 3);
   return now;
 }
 

@@ -109,6 +109,17 @@ static void a_429_holds_all_who_wait(void** state) {
   assert_true(s[1].timing.sent >= refused + 200 * 1000000 - 20 * 1000000);
 }
 
+static void a_last_attempt_s_429_holds_them_too(void** state) {
+  (void) state;
+  seen_t s;
+  ask("status=429,times=1,retry-after-ms=150", 0, 1, &s);
+  assert_int_equal(s.status, UVLLM_ERATELIMIT);
+  uint64_t refused = s.timing.ended;
+  ask(NULL, 0, 1, &s);
+  assert_int_equal(s.status, 0);
+  assert_true(s.timing.sent >= refused + 100 * 1000000); /* 150 ms from when it was read */
+}
+
 static void never_after_delivered_content(void** state) {
   (void) state;
   seen_t s;
@@ -200,6 +211,7 @@ int main(void) {
     TEST(providers_own_word_wins),
     TEST(retry_after_in_all_its_forms),
     TEST(a_429_holds_all_who_wait),
+    TEST(a_last_attempt_s_429_holds_them_too),
     TEST(never_after_delivered_content),
     TEST(after_content_with_restart),
     TEST(without_event_cb_nothing_was_delivered),
