@@ -51,6 +51,7 @@ for program in hello hello-static; do
   [ "$(wc -w < "$top/answer")" -gt 3 ] || complain "$program: no answer"
   echo "passed: $program"
 done
+readelf -d "$top/hello-static" | grep -q 'NEEDED.*libuvllm' && complain "hello-static is not static"
 
 "$uvllm" batch --help | grep -oE -e '--[a-z][a-z-]+' | grep -vE -e '--(help|model|output|verbose)$' |
   sort -u > "$top/real"
