@@ -47,6 +47,7 @@ static struct client_s {
   transfer_t* transfers;
   transfer_t* idle;
   struct curl_slist* headers;
+  CURLU* parts;
   char url[256];
   sock_t* socks[MAX_FDS];
   uint64_t nstarted, ndone, nevents, nreads, nstreaming, warm, limit;
@@ -169,7 +170,7 @@ static void set_up(transfer_t* t) {
   if (e == NULL)
     bench_die("out of memory");
   curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-  curl_easy_setopt(e, CURLOPT_URL, c.url);
+  curl_easy_setopt(e, CURLOPT_CURLU, c.parts); /* taken apart once, as ours is */
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
@@ -302,10 +303,14 @@ static void init_multis(void) {
 
 static void init_transfers(uint32_t n) {
   snprintf(c.url, sizeof(c.url), "%s/v1/chat/completions", c.b.url);
+  c.parts = curl_url();
+  if (curl_url_set(c.parts, CURLUPART_URL, c.url, 0) != CURLUE_OK)
+    bench_die("not a URL");
   c.headers = curl_slist_append(NULL, "Authorization: Bearer sk-bench");
   curl_slist_append(c.headers, "Content-Type: application/json");
+  curl_slist_append(c.headers, "Accept: application/json");
+  curl_slist_append(c.headers, "User-Agent: bench/1.0");
   curl_slist_append(c.headers, c.b.x_mock);
-  curl_slist_append(c.headers, "Expect:");
   c.transfers = calloc(n, sizeof(*c.transfers));
   if (c.transfers == NULL)
     bench_die("out of memory");
