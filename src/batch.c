@@ -164,8 +164,8 @@ static void conclude(uvllm_batch_t* b) {
   if (b->stopping && (p->cancelled != 0 || b->unsent || !b->input_done))
     uvllm__batch_fail(b, UV_ECANCELED, "stopped; run it again to go on");
   if (p->unaffordable != 0)
-    uvllm__batch_fail(b, UVLLM_EBUDGET, "the budget is exhausted; run it again with a higher one "
-                      "to go on");
+    uvllm__batch_fail(b, UVLLM_EBUDGET, "the budget is exhausted; run it again with one of "
+                      "its own to go on");
 }
 
 
