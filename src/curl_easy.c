@@ -115,6 +115,7 @@ static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int l
 static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
   CURL* c = e->curl;
   curl_easy_setopt(c, CURLOPT_PRIVATE, e);
+  curl_easy_setopt(c, CURLOPT_SHARE, t->share);
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
@@ -149,9 +150,9 @@ static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
   curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_ready_to_send);
   curl_easy_setopt(c, CURLOPT_PREREQDATA, e);
   curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, uvllm__open_socket);
-  curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t); /* never the request: connections outlive it */
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, e);
   curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, uvllm__close_socket);
-  curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, t);
+  curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, t); /* connections outlive the handle */
 }
 
 
@@ -210,6 +211,7 @@ void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e) {
 
 
 void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
+  long no = 0;
   uvllm__easy_unmark(t, e);
   e->x = NULL;
   e->shard = NULL;
@@ -218,7 +220,8 @@ void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
   if (e->resolve_line != NULL)
     curl_easy_setopt(e->curl, CURLOPT_RESOLVE, NULL);
   e->resolve_line = NULL;
-  if (t->closing || t->nidle >= MAX_IDLE) {
+  curl_easy_getinfo(e->curl, CURLINFO_OS_ERRNO, &no);
+  if (t->closing || t->nidle >= MAX_IDLE || no != 0) { /* 7.88 would never forget the errno */
     free_easy(t, e);
     return;
   }
@@ -363,6 +366,7 @@ static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
 int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name) {
   e->x = x;
   e->skip_headers = 0;
+  e->socket_errno = 0;
   e->error[0] = '\0';
   int err = set_url(e, x);
   if (err == 0)
@@ -388,7 +392,15 @@ static int os_error(const uvllm__easy_t* e, int otherwise) {
 }
 
 
+/* curl has one code for a peer that cannot do TLS and for one that went away in
+ * the handshake; OpenSSL has no reason to give for the latter. */
+static int is_lost_connection(const char* message) {
+  return strstr(message, "SSL_connect: ") != NULL || strstr(message, "unexpected eof") != NULL;
+}
+
+
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
+  long connect_code = 0;
   if (e->x->err != 0)
     return e->x->err;
   switch (code) {
@@ -398,12 +410,13 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
       return UV_EAI_NONAME;
     case CURLE_COULDNT_CONNECT:
-      if (e->x->transport->socket_errno != 0)
-        return uv_translate_sys_error(e->x->transport->socket_errno);
+      if (e->socket_errno != 0)
+        return uv_translate_sys_error(e->socket_errno);
       return os_error(e, UV_ECONNREFUSED);
     case CURLE_OPERATION_TIMEDOUT:
       return UVLLM_ETIMECONNECT;
     case CURLE_SSL_CONNECT_ERROR:
+      return os_error(e, is_lost_connection(e->error) ? UV_ECONNRESET : UVLLM_ETLS);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
@@ -416,6 +429,9 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
+      curl_easy_getinfo(e->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
+      if (connect_code >= 300) /* a proxy's word */
+        return UV_ECONNREFUSED;
       return os_error(e, UV_ECONNRESET);
     case CURLE_PARTIAL_FILE:
       return UVLLM_ETRUNCATED;

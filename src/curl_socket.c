@@ -12,6 +12,8 @@
 #include "http_curl.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -273,20 +275,41 @@ static int watch_anew(uvllm__transport_t* t, int fd) {
 }
 
 
+/* No descriptor is left: connections of the pool that are shut down look dead to
+ * curl, which closes them before it makes the next one. */
+static void shut_idle(uvllm__transport_t* t) {
+  for (int fd = 0; fd < t->nsocks; fd++)
+    if (t->socks[fd] != NULL && t->socks[fd]->wanted == 0)
+      shutdown(fd, SHUT_RDWR);
+}
+
+
+static int set_up_socket(int fd) {
+#ifdef TCP_USER_TIMEOUT
+  unsigned int ms = 30000; /* a peer that is gone while we send */
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+#endif
+  return fd;
+}
+
+
 curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr) {
-  uvllm__transport_t* t = ctx;
+  uvllm__easy_t* e = ctx;
+  uvllm__transport_t* t = e->shard->transport;
   (void) purpose;
   int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
   if (fd < 0) {
-    t->socket_errno = errno;
+    e->socket_errno = errno;
+    if (errno == EMFILE || errno == ENFILE)
+      shut_idle(t);
     return CURL_SOCKET_BAD;
   }
   if (watch_anew(t, fd) != 0) {
-    t->socket_errno = ENOMEM;
+    e->socket_errno = ENOMEM;
     close(fd);
     return CURL_SOCKET_BAD;
   }
-  return fd;
+  return set_up_socket(fd);
 }
 
 

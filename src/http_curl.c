@@ -26,8 +26,15 @@ int uvllm__transport_new(uvllm__transport_t** out, const uvllm__transport_host_t
   if (t == NULL)
     return UV_ENOMEM;
   t->host = *host;
+  t->share = curl_share_init();
+  if (t->share == NULL) {
+    uvllm__free(host->alloc, t);
+    return UV_ENOMEM;
+  }
+  curl_share_setopt(t->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   int err = uvllm__dns_new(&t->dns, host->loop, host->alloc, host->schedule, host->ctx);
   if (err != 0) {
+    curl_share_cleanup(t->share);
     uvllm__free(host->alloc, t);
     return err;
   }
@@ -47,6 +54,7 @@ static void free_transport(uvllm__transport_t* t) {
     t->free_socks = k->next;
     uvllm__free(a, k);
   }
+  curl_share_cleanup(t->share);
   uvllm__free(a, t->socks);
   uvllm__free(a, t);
   closed(ctx);
@@ -87,7 +95,6 @@ static int begin(uvllm__exchange_t* x, uvllm__dns_name_t* name) {
     return UV_ENOMEM;
   }
   uvllm__shard_t* s = e->shard;
-  t->socket_errno = 0;
   int err = uvllm__easy_setup(e, x, name);
   if (err == 0 && curl_multi_add_handle(s->multi, e->curl) != CURLM_OK)
     err = UV_ENOMEM;

@@ -47,6 +47,7 @@ typedef struct uvllm__easy_s {
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
   int skip_headers; /* of a 1xx */
+  int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */
   struct uvllm__easy_s* next_marked;
   char error[CURL_ERROR_SIZE];
@@ -71,6 +72,7 @@ typedef struct uvllm__sock_s {
 struct uvllm__transport_s {
   uvllm__transport_host_t host;
   uvllm__dns_t* dns;
+  CURLSH* share; /* TLS sessions: before curl 8.12 each handle has its own */
   uvllm__shard_t* shards[MAX_SHARDS];
   unsigned int nshards, first_with_room;
   uvllm__easy_t* idle; /* LIFO */
@@ -81,7 +83,6 @@ struct uvllm__transport_s {
   uvllm__sock_t* free_socks;
   uvllm__sock_t *first_late, *last_late; /* in the order in which they became ready */
   unsigned int nclosing; /* handles that libuv still has */
-  int socket_errno;      /* of the last socket(2) that failed */
   int closing;
   void (*closed)(void* ctx);
   void* closed_ctx;

@@ -124,8 +124,9 @@ static int check_proxy(uvllm__origin_t* o, CURLU* u, const char* proxy, const ch
   int loopback;
   char* scheme = NULL;
   *why = "the proxy is not a URL";
+  curl_url_set(u, CURLUPART_URL, NULL, 0); /* else it is read as relative to the base URL */
   if (!is_printable_ascii(proxy) ||
-      curl_url_set(u, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+      curl_url_set(u, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) ||
       curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
     return UVLLM__EINVAL;
   int known = is_proxy_scheme(scheme), tls = strcmp(scheme, "https") == 0;

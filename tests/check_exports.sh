@@ -7,8 +7,8 @@ set -u
 symbols=$(nm -D --defined-only "$1" | awk '{ print $3 }' | sed 's/@.*//') || exit 2
 [ -n "$symbols" ] || { echo "no symbols in $1"; exit 1; }
 
-# A sanitizer leaves marks of its own beside our names.
-foreign=$(echo "$symbols" | grep -v -E '^(uvllm_|__odr_asan|__asan|__ubsan|__gcov|_init$|_fini$)')
+# Sanitizers and gcov leave marks of their own beside our names.
+foreign=$(echo "$symbols" | grep -v -E '^(uvllm_|__odr_asan|__asan|__ubsan|__gcov|mangle_path$|_init$|_fini$)')
 declared=
 [ $# -lt 2 ] || declared=$(cat "$2"/uvllm.h "$2"/uvllm/*.h | tr '\n' ' ' |
   grep -o 'UVLLM_EXTERN [^;(#]*(' | sed -n 's/.*[ *]\(uvllm_[a-z0-9_]*\)($/\1/p' | sort -u)

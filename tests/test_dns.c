@@ -450,7 +450,9 @@ static void those_who_waited_do_not_start_all_at_once(void** state) {
   core_run(&s.core, N);
   for (int i = 0; i < N; i++)
     assert_int_equal(seen[i].status, 0);
-  assert_in_range(turns.most, 1, 2 * 64);
+  /* 64 a turn; an iteration has a turn before and one after polling, and curl opens
+   * in the next one what was begun in the one before. */
+  assert_in_range(turns.most, 1, 4 * 64);
   uv_close((uv_handle_t*) &turns.check, NULL);
   end(&s);
   free(seen);

@@ -9,6 +9,7 @@
 #include "script.h"
 #include "tls_server.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define SECRET "sk-test-0123456789abcdef"
@@ -172,7 +173,7 @@ static void a_proxy_that_refuses_costs_a_clear_error(void** state) {
 
 static void what_is_no_proxy_is_refused(void** state) {
   (void) state;
-  static const char* const proxies[] = { "", "127.0.0.1:1080", "ftp://127.0.0.1", "http://",
+  static const char* const proxies[] = { "", "ftp://127.0.0.1", "http://",
                                          "socks5://127.0.0.1", "http://h\nX: y", "http://h\xc3\xbc" };
   core_t c;
   core_begin(&c);
@@ -181,6 +182,7 @@ static void what_is_no_proxy_is_refused(void** state) {
     assert_non_null(strstr(uvllm_last_error(c.client), "proxy"));
   }
   assert_int_equal(try_provider(&c, "https://127.0.0.1/v1", "socks5h://u:p@127.0.0.1", NULL), 0);
+  assert_int_equal(try_provider(&c, "https://127.0.0.1/v1", "127.0.0.1:3128", NULL), 0);
   core_end(&c);
 }
 
@@ -280,19 +282,20 @@ static void on_pipe(int signum) {
   npipes++;
 }
 
-/* Every signal's action is as it was. */
-static void actions(struct sigaction all[32]) {
-  memset(all, 0, 32 * sizeof(all[0]));
+static void actions(void (*all[32])(int)) {
+  struct sigaction one;
   for (int i = 1; i < 32; i++)
-    sigaction(i, NULL, &all[i]);
+    all[i] = sigaction(i, NULL, &one) == 0 ? one.sa_handler : SIG_DFL;
 }
 
-static void a_reset_while_we_write_raises_no_signal(void** state) {
+static void a_reset_while_we_write_tls_raises_no_signal(void** state) {
   (void) state;
   core_t c;
   relay_t relay;
   tls_server_t server;
-  struct sigaction count, old, before[32], after[32];
+  struct sigaction count, old;
+  void (*before[32])(int) = { SIG_DFL };
+  void (*after[32])(int) = { SIG_DFL };
   char* prompt = large_prompt(8 << 20);
   memset(&count, 0, sizeof(count));
   count.sa_handler = on_pipe;
@@ -300,18 +303,16 @@ static void a_reset_while_we_write_raises_no_signal(void** state) {
   npipes = 0;
   actions(before);
   tls_start(&server, "good", "-HTTP");
-  for (int tls = 0; tls < 2; tls++) {
-    core_begin(&c);
-    relay_start(&relay, &c.loop, server.port, 0);
-    relay.reset_after = 200000;
-    set_provider(&c, tls ? "https" : "http", relay.port, NULL, ca_file());
-    seen_t s = chat(&c, prompt, 3);
-    assert_true(s.status == UV_ECONNRESET || s.status == UV_EPIPE);
-    assert_int_equal(s.attempts, 3);
-    assert_int_equal(relay.nresets, 3);
-    relay_stop(&relay);
-    core_end(&c);
-  }
+  core_begin(&c);
+  relay_start(&relay, &c.loop, server.port, 0);
+  relay.reset_after = 200000;
+  set_provider(&c, "https", relay.port, NULL, ca_file());
+  seen_t s = chat(&c, prompt, 3);
+  assert_true(s.status == UV_ECONNRESET || s.status == UV_EPIPE);
+  assert_int_equal(s.attempts, 3);
+  assert_int_equal(relay.nresets, 3);
+  relay_stop(&relay);
+  core_end(&c);
   actions(after);
   assert_memory_equal(before, after, sizeof(before));
   assert_int_equal(npipes, 0);
@@ -390,6 +391,62 @@ static void dead_idle_connections_are_not_used(void** state) {
   core_end(&c);
 }
 
+static char page[65536];
+
+static void on_page(seen_t* s, const uvllm_event_t* e) {
+  size_t at = strlen(page);
+  (void) s;
+  if (e->type == UVLLM_EVENT_RAW)
+    snprintf(page + at, sizeof(page) - at, "%.*s", (int) e->u.text.len, e->u.text.base);
+}
+
+static int count_in_page(const char* words) {
+  int n = 0;
+  for (const char* p = page; (p = strstr(p, words)) != NULL; p++)
+    n++;
+  return n;
+}
+
+/* A full handshake once; afterwards on whatever handle a connection is made: the
+ * one used last is kept busy by a server that does not answer. */
+static void tls_sessions_are_taken_up_again(void** state) {
+  (void) state;
+  enum { N = 4 };
+  core_t c;
+  script_t silent;
+  tls_server_t server;
+  seen_t s[N], busy[N];
+  memset(s, 0, sizeof(s));
+  memset(busy, 0, sizeof(busy));
+  page[0] = '\0';
+  tls_start(&server, "good", "-www");
+  core_begin(&c);
+  script_start(&silent, &c.loop, "", 0, SCRIPT_HOLD);
+  for (int i = 0; i < N; i++) {
+    ask_t a;
+    ask_init(&a, "", NULL);
+    a.r.op = UVLLM_RAW;
+    a.r.raw_path = "/";
+    a.r.flags = 0;
+    a.r.nmessages = 0;
+    s[i].on_event = on_page;
+    set_provider(&c, "https", server.port, NULL, ca_file());
+    core_submit(&c, &a.r, &s[i]);
+    core_run(&c, i + 1);
+    set_provider(&c, "http", silent.port, NULL, NULL);
+    core_submit(&c, &a.r, &busy[i]);
+    while (silent.nrequests == i)
+      uv_run(&c.loop, UV_RUN_ONCE);
+  }
+  assert_int_equal(count_in_page("New, TLSv1"), 1);
+  assert_int_equal(count_in_page("Reused, TLSv1"), N - 1);
+  script_stop(&silent);
+  core_end(&c);
+  for (int i = 0; i < N; i++)
+    assert_int_equal(busy[i].status, UV_ECANCELED);
+  tls_stop(&server);
+}
+
 /* ---- Descriptors --------------------------------------------------------------------------- */
 
 typedef struct storm_s {
@@ -449,7 +506,7 @@ static pid_t start_mock_process(int* port) {
   int fds[2];
   assert_int_equal(pipe(fds), 0);
   pid_t pid = fork();
-  if (pid == 0)
+  if (pid == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
     serve(fds[1]);
   assert_int_equal(read(fds[0], port, sizeof(*port)), sizeof(*port));
   close(fds[0]);
@@ -547,10 +604,11 @@ int main(void) {
     cmocka_unit_test(what_is_no_base_url_is_refused),
     cmocka_unit_test(headers_that_may_not_be_sent_are_refused),
     cmocka_unit_test(neither_netrc_nor_the_environment_is_read),
-    cmocka_unit_test(a_reset_while_we_write_raises_no_signal),
+    cmocka_unit_test(a_reset_while_we_write_tls_raises_no_signal),
     cmocka_unit_test(a_reset_in_the_handshake_is_tried_again),
     cmocka_unit_test(errors_do_not_linger_on_a_handle),
     cmocka_unit_test(dead_idle_connections_are_not_used),
+    cmocka_unit_test(tls_sessions_are_taken_up_again),
     cmocka_unit_test(descriptors_are_reused_at_once),
   };
   return cmocka_run_group_tests(tests, tls_setup, tls_teardown);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ static inline void tls__exec(const char* name, const char* mode, int out) {
   char cert[64], key[64];
   snprintf(cert, sizeof(cert), "%s.pem", name);
   snprintf(key, sizeof(key), "%s.key", name);
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* not left behind by a test that fails */
   if (chdir(tls_dir) == 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0 &&
       dup2(open("/dev/null", O_RDONLY), 0) >= 0)
     execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key,
