@@ -9,7 +9,9 @@
 #include "uvllm/provider.h"
 
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-#define TOOL(json) "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0," json "}]}}]}\n\n"
+#define TOOL(json)                                                             \
+  "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"        \
+  json "}]}}]}\n\n"
 #define STOP "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n"
 #define DONE "data: [DONE]\n\n"
 
