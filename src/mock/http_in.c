@@ -69,7 +69,13 @@ static int on_extra(uvllm__http_in_t* in, size_t len) {
 
 static int on_chunk_extension(llhttp_t* parser, const char* at, size_t len) {
   (void) at;
-  return on_extra(parser->data, len + 1);
+  return on_extra(parser->data, len);
+}
+
+
+/* Once for each: the same bytes must end the same way wherever they are cut. */
+static int on_chunk_extension_name(llhttp_t* parser) {
+  return on_extra(parser->data, 1);
 }
 
 
@@ -83,9 +89,12 @@ static int on_chunk_header(llhttp_t* parser) {
 
 static int on_field(llhttp_t* parser, const char* at, size_t len) {
   uvllm__http_in_t* in = parser->data;
-  if (in->head_done)
-    return on_extra(in, len + 4);
-  if (head_room(in, len) != 0)
+  size_t separators = in->in_name ? 0 : 4; /* once for each, in however many reads */
+  if (in->head_done) {
+    in->in_name = 1;
+    return on_extra(in, len + separators);
+  }
+  if (head_room(in, len + separators) != 0)
     return -1;
   if (!in->in_name) {
     field_t field = { (uint32_t) in->head.len, 0, 0, 0 };
@@ -103,8 +112,10 @@ static int on_field(llhttp_t* parser, const char* at, size_t len) {
 
 static int on_field_complete(llhttp_t* parser) {
   uvllm__http_in_t* in = parser->data;
-  if (in->head_done)
+  if (in->head_done) {
+    in->in_name = 0;
     return 0;
+  }
   if (!in->in_name || last_field(in)->name_len == 0)
     return fail(in, 400, "A header has no name.");
   in->in_name = 0;
@@ -219,6 +230,7 @@ static const llhttp_settings_t settings = {
   .on_message_complete = on_complete,
   .on_chunk_header = on_chunk_header,
   .on_chunk_extension_name = on_chunk_extension,
+  .on_chunk_extension_name_complete = on_chunk_extension_name,
   .on_chunk_extension_value = on_chunk_extension,
 };
 
@@ -269,7 +281,7 @@ static int scan_head(uvllm__http_in_t* in, const char* p, size_t len) {
   }
   in->raw_bytes += (uint32_t) (p - start);
   uint64_t most = (uint64_t) in->limits->max_line_bytes + in->limits->max_header_bytes + 64;
-  if (in->raw_bytes > most && !in->scanned)
+  if (in->raw_bytes > most) /* also when its end came in this read: cuts must not matter */
     return fail(in, in->nfields == 0 ? 414 : 431, "The request's head is too large.");
   return 0;
 }
