@@ -216,13 +216,12 @@ struct uvllm_client_s {
   int halves;                         /* this iteration has two turns of half the length */
   int scheduled, draining, will_dispatch;
   uint32_t nqueued, ninflight, nlive;
-  uint32_t nbackoff;
   uint64_t queued_bytes;
   uint64_t next_id;
   uint64_t random;
   int wants_room;
   char last_error[256];
-  int closing, transport_closed, nhandles;
+  int closing, nhandles;
   uvllm_close_cb close_cb;
   void* close_data;
 };

@@ -12,8 +12,6 @@
 #include <assert.h>
 #include "mem.h"
 
-#define AGEING_NS 1000000000
-
 enum { TURN_MAX = 64 };
 
 enum { IDLE, QUEUED, DUE, ADMITTED }; /* a waiter's states */
@@ -197,7 +195,7 @@ int uvllm_gate_wait(uvllm_gate_t* gate, uvllm_waiter_t* waiter, int priority, uv
   assert(waiter->state == IDLE);
   if (gate->closing)
     return UVLLM_ECLOSING;
-  int64_t key = (int64_t) uv_hrtime() - (int64_t) priority * AGEING_NS;
+  int64_t key = (int64_t) uv_hrtime() - (int64_t) priority * UVLLM_QUEUE_AGEING_NS;
   int err = uvllm_queue_push(gate->queue, &waiter->node, key);
   if (err != 0)
     return err;

@@ -9,7 +9,6 @@
 
 #include <assert.h>
 
-#define AGEING_NS (1000 * UVLLM__MS)
 #define GRACE_NS (250 * UVLLM__MS) /* for the rest of an answer that is whole already */
 
 
@@ -396,7 +395,7 @@ void uvllm_resume(uvllm_req_t* req) {
 
 
 void uvllm_set_priority(uvllm_req_t* req, int priority) {
-  req->key += ((int64_t) req->priority - priority) * (int64_t) AGEING_NS;
+  req->key += ((int64_t) req->priority - priority) * UVLLM_QUEUE_AGEING_NS;
   req->priority = priority;
   if (req->state == UVLLM__QUEUED) {
     if_head_ask_again(req);

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define AGEING_NS (1000 * UVLLM__MS)
 
 
 void uvllm__request_init(uvllm_request_t* r, size_t size) {
@@ -203,7 +202,7 @@ static int make_req(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_request
   req->facts = *facts;
   req->priority = r->priority;
   req->timing.submitted = uv_hrtime();
-  req->key = (int64_t) req->timing.submitted - (int64_t) r->priority * (int64_t) AGEING_NS;
+  req->key = (int64_t) req->timing.submitted - (int64_t) r->priority * UVLLM_QUEUE_AGEING_NS;
   uvllm__buf_init(&req->deferred, &c->alloc, SIZE_MAX);
   int err = uvllm__request_copy(r, &c->alloc, &req->request, &req->request_bytes);
   if (err == 0 && (req->row = uvllm__row_get(c, p->name, r->tag)) == NULL)

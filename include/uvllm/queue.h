@@ -22,6 +22,7 @@ extern "C" {
  * ageing_ns. So one level of priority is worth ageing_ns of waiting (default
  * one second), nothing starves, and nothing has to be re-sorted.
  */
+#define UVLLM_QUEUE_AGEING_NS INT64_C(1000000000)
 
 /* Zero it before the first push. It must stay where it is, and its fields must
  * not be written, while it is queued; it may be pushed again, to any queue, once
