@@ -96,7 +96,8 @@ typedef struct uvllm_provider_options_s {
   const char* name;       /* unique in the client; targets say it */
   const char* dialect;    /* "openai"; NULL: the one called like `name` */
   const struct uvllm_provider_ops_s* ops; /* or your own adapter */
-  const char* base_url;   /* NULL: the dialect's. No query, no user:password@ */
+  const char* base_url;   /* NULL: the dialect's. No query, no user:password@. Or
+                             "unix:/path/to.sock:/base" for HTTP over a Unix socket */
   const char* model;      /* default model */
   const char* price_as;   /* provider name used for prices; NULL: `name` */
   const uvllm_kv_t* headers; /* sent with every request; checked */
@@ -106,15 +107,16 @@ typedef struct uvllm_provider_options_s {
                              user:password@; NULL: none, whatever the environment says */
   const char* ca_file;    /* NULL: the system's */
   int allow_http;         /* plain http:// beyond loopback */
+  uvllm_transport transport; /* AUTO unless one of them is to carry the requests */
 } uvllm_provider_options_t;
 
 #define uvllm_provider_options_init(o) uvllm__provider_options_init((o), sizeof(*(o)))
 UVLLM_EXTERN void uvllm__provider_options_init(uvllm_provider_options_t* o, size_t size);
 /* Add or replace. Requests in flight keep what they started with; waiting ones
  * are served by the new one. UV_EINVAL: a bad URL or header, an unknown
- * dialect; plain http:// beyond loopback without allow_http. UV_ENOENT, UV_EACCES:
- * ca_file cannot be read. Limits that were
- * already drawn on stay drawn on.
+ * dialect; plain http:// beyond loopback without allow_http; TRANSPORT_PLAIN for
+ * https:// or with a proxy. UV_ENOENT, UV_EACCES: ca_file cannot be read. Limits
+ * that were already drawn on stay drawn on.
  */
 UVLLM_EXTERN int uvllm_provider_set(uvllm_client_t* client,
                                     const uvllm_provider_options_t* options);

@@ -146,12 +146,11 @@ static uvllm__attempt_t* attempt_of(uvllm__exchange_t* x) {
 }
 
 
-/* A second time on one exchange: curl found a kept-alive connection dead and
- * sends again by itself. It may be billed twice, so it counts as an attempt. */
-static void on_sent(uvllm__exchange_t* x) {
+/* A second time on one exchange: a kept-alive connection was found dead, and it is
+ * sent again. It may be billed twice, so it counts as an attempt. */
+static void on_sent(uvllm__exchange_t* x, uint64_t now) {
   uvllm__attempt_t* att = attempt_of(x);
   uvllm_req_t* req = att->req;
-  uint64_t now = req->client->read_ns;
   if (att->sends++ > 0 && att->exchange == 0) {
     req->attempts++;
     req->row->attempts++;
@@ -229,7 +228,7 @@ static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_status, on_heade
                                                     on_end };
 
 
-static int start_exchange(uvllm__attempt_t* att) {
+static int start_exchange(uvllm__attempt_t* att, uint64_t now) {
   uvllm_client_t* c = att->req->client;
   int err = build(att);
   if (err != 0)
@@ -241,7 +240,9 @@ static int start_exchange(uvllm__attempt_t* att) {
   att->x.http = &att->http;
   att->x.fresh = att->req->last_error == UV_ECONNRESET || att->req->last_error == UV_EPIPE ||
                  att->req->last_error == UVLLM_ETIMEFIRST;
-  err = uvllm__exchange_start(c->transport, &att->x);
+  att->req->transport = att->x.origin->plain ? UVLLM_TRANSPORT_PLAIN : UVLLM_TRANSPORT_CURL;
+  att->running = 1; /* `sent` may come at once */
+  err = uvllm__exchange_start(c->transport, &att->x, now);
   att->running = err == 0;
   if (err == 0 && att->req->paused)
     uvllm__exchange_pause(&att->x);
@@ -326,7 +327,7 @@ static void conclude(uvllm__attempt_t* att) {
     return; /* a callback has cancelled it */
   if (status == 0 && att->next_exchange) {
     att->exchange++;
-    status = start_exchange(att);
+    status = start_exchange(att, req->client->read_ns);
     if (status == 0)
       return;
   }
@@ -393,7 +394,7 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
   tell_attempt(req, now);
   if (req->state != UVLLM__RUNNING)
     return 0; /* cancelled by that event */
-  err = start_exchange(req->attempt);
+  err = start_exchange(req->attempt, now);
   if (err == 0)
     uvllm__req_arm(req);
   return err;

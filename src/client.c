@@ -103,12 +103,12 @@ int uvllm__turn_is_over(const uvllm_client_t* c) {
 
 
 /* One look at the clock serves a read with all its events. */
-static int begin_read(void* ctx) {
+static int begin_read(void* ctx, uint64_t* now) {
   uvllm_client_t* c = ctx;
-  c->read_ns = uv_hrtime();
+  *now = c->read_ns = uv_hrtime();
   if (c->turn_ns == 0)
-    c->turn_ns = c->read_ns;
-  return c->read_ns - c->turn_ns > c->options.max_turn_us * UINT64_C(1000) >> c->halves;
+    c->turn_ns = *now;
+  return *now - c->turn_ns > c->options.max_turn_us * UINT64_C(1000) >> c->halves;
 }
 
 
@@ -126,11 +126,6 @@ static void schedule(void* ctx) {
 void uvllm__schedule(uvllm_client_t* c) {
   if (!c->will_dispatch)
     schedule(c);
-}
-
-
-static void transport_log(void* ctx, int level, const char* msg) {
-  uvllm__log(ctx, (uvllm_log_level) level, "%s", msg);
 }
 
 
@@ -319,7 +314,7 @@ static void fit_descriptors(uvllm_client_t* c) {
 
 static int make_parts(uvllm_client_t* c) {
   const uvllm_alloc_t* a = &c->alloc;
-  uvllm__transport_host_t host = { c->loop, a, schedule, begin_read, transport_log, c };
+  uvllm__transport_host_t host = { c->loop, a, schedule, begin_read, c };
   int err = uvllm_prices_new(&c->prices, a);
   if (err == 0)
     err = uvllm_tracker_new(&c->tracker, c->options.budget_pusd, a);

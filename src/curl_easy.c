@@ -8,10 +8,10 @@
 
 #include <errno.h>
 
+#include "http_chars.h"
+
 enum {
   MAX_IDLE = 512,             /* handles kept for later */
-  MAX_HEADER_BYTES = 64 * 1024,
-  MAX_HEADERS = 200,
   EXPECT_FROM = 64 * 1024     /* well below where curl begins to ask for 100 Continue */
 };
 
@@ -39,33 +39,45 @@ static size_t on_write(char* data, size_t size, size_t n, void* ctx) {
 }
 
 
-static uvllm_str_t trim(const char* s, size_t n) {
-  while (n > 0 && (*s == ' ' || *s == '\t'))
-    s++, n--;
-  while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r' || s[n - 1] == '\n'))
-    n--;
-  uvllm_str_t r = { s, n };
-  return r;
+static int digit_at(uvllm_str_t line, size_t i) {
+  return line.base[i] >= '0' && line.base[i] <= '9' ? line.base[i] - '0' : -10000;
 }
 
 
-static void on_status_line(uvllm__easy_t* e, uvllm_str_t line) {
-  const char* space = memchr(line.base, ' ', line.len);
-  int status = 0;
-  for (const char* p = space; p != NULL && ++p < line.base + line.len && *p >= '0' && *p <= '9';)
-    status = status < 1000 ? status * 10 + (*p - '0') : status;
-  e->skip_headers = status / 100 == 1;
-  if (!e->skip_headers)
-    e->x->cbs->status(e->x, status);
+/* "HTTP/1.1 200 OK". */
+static int on_status_line(uvllm__exchange_t* x, uvllm_str_t line) {
+  if (line.len < 12 || line.base[6] != '.' || line.base[8] != ' ' ||
+      (line.len > 12 && line.base[12] != ' '))
+    return UVLLM_EPROTO;
+  int status = 100 * digit_at(line, 9) + 10 * digit_at(line, 10) + digit_at(line, 11);
+  int err = uvllm__head_status(&x->head, digit_at(line, 5), digit_at(line, 7), status);
+  if (err == 0 && !uvllm__head_is_interim(&x->head))
+    x->cbs->status(x, status);
+  return err;
 }
 
 
-static int on_header_line(uvllm__exchange_t* x, uvllm_str_t line) {
+static int on_field_line(uvllm__exchange_t* x, uvllm_str_t line) {
   const char* colon = memchr(line.base, ':', line.len);
   if (colon == NULL)
     return 0;
   uvllm_str_t name = { line.base, (size_t) (colon - line.base) };
-  return x->cbs->header(x, name, trim(colon + 1, line.len - name.len - 1));
+  uvllm_str_t value = { colon + 1, line.len - name.len - 1 };
+  value = uvllm__trim_blanks(value);
+  int err = uvllm__head_field(&x->head, name, value);
+  return err != 0 || uvllm__head_is_interim(&x->head) ? err : x->cbs->header(x, name, value);
+}
+
+
+static int on_header_line(uvllm__exchange_t* x, uvllm_str_t line) {
+  if (x->in_body)
+    return 0; /* trailers mean nothing to us */
+  if (line.len >= 5 && memcmp(line.base, "HTTP/", 5) == 0)
+    return on_status_line(x, line);
+  if (line.len != 0)
+    return on_field_line(x, line);
+  x->in_body = !uvllm__head_is_interim(&x->head);
+  return uvllm__head_end(&x->head);
 }
 
 
@@ -73,22 +85,15 @@ static size_t on_header(char* data, size_t size, size_t n, void* ctx) {
   uvllm__easy_t* e = ctx;
   uvllm__exchange_t* x = e->x;
   n *= size;
-  x->header_bytes += n;
-  if (x->header_bytes > MAX_HEADER_BYTES || ++x->nheaders > MAX_HEADERS)
-    return (size_t) end_with(x, UVLLM_ETOOLARGE);
-  if (x->in_body)
-    return n; /* trailers mean nothing to us */
-  uvllm_str_t line = trim(data, n);
-  if (line.len >= 5 && memcmp(line.base, "HTTP/", 5) == 0)
-    on_status_line(e, line);
-  else if (line.len == 0)
-    x->in_body = !e->skip_headers;
-  else if (!e->skip_headers) {
-    int err = on_header_line(x, line);
-    if (err != 0)
-      return (size_t) end_with(x, err);
-  }
-  return n;
+  uvllm_str_t line = { data, n };
+  while (line.len != 0 && (line.base[line.len - 1] == '\n' || line.base[line.len - 1] == '\r'))
+    line.len--;
+  int err = uvllm__head_bytes(&x->head, n);
+  if (err == 0)
+    err = uvllm__head_line(&x->head);
+  if (err == 0)
+    err = on_header_line(x, uvllm__trim_blanks(line));
+  return err != 0 ? (size_t) end_with(x, err) : n;
 }
 
 
@@ -107,12 +112,12 @@ static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int l
     e->name->applied[e->shard->index] = e->generation;
     forget_name(e);
   }
-  e->x->cbs->sent(e->x);
+  e->x->cbs->sent(e->x, e->x->transport->read_ns);
   return CURL_PREREQFUNC_OK;
 }
 
 
-static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
+static void set_once(uvllm__easy_t* e, uvllm__curl_t* t) {
   CURL* c = e->curl;
   curl_easy_setopt(c, CURLOPT_PRIVATE, e);
   curl_easy_setopt(c, CURLOPT_SHARE, t->share);
@@ -156,20 +161,20 @@ static void set_once(uvllm__easy_t* e, uvllm__transport_t* t) {
 }
 
 
-uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t) {
+uvllm__easy_t* uvllm__easy_get(uvllm__curl_t* t) {
   uvllm__easy_t* e = t->idle;
   if (e != NULL) {
     t->idle = e->next;
     t->nidle--;
     return e;
   }
-  e = uvllm__calloc(t->host.alloc, 1, sizeof(*e));
+  e = uvllm__calloc(t->alloc, 1, sizeof(*e));
   if (e == NULL)
     return NULL;
-  uvllm__buf_init(&e->url, t->host.alloc, SIZE_MAX);
+  uvllm__buf_init(&e->url, t->alloc, SIZE_MAX);
   e->curl = curl_easy_init();
   if (e->curl == NULL) {
-    uvllm__free(t->host.alloc, e);
+    uvllm__free(t->alloc, e);
     return NULL;
   }
   e->posted = -1;
@@ -178,28 +183,28 @@ uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t) {
 }
 
 
-static void free_easy(uvllm__transport_t* t, uvllm__easy_t* e) {
+static void free_easy(uvllm__curl_t* t, uvllm__easy_t* e) {
   curl_easy_cleanup(e->curl);
   curl_url_cleanup(e->parts);
   uvllm__buf_free(&e->url);
-  uvllm__free(t->host.alloc, e);
+  uvllm__free(t->alloc, e);
 }
 
 
 /* From inside curl, where it can be neither ended nor driven. The worse mark stays. */
 void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark) {
-  uvllm__transport_t* t = e->x->transport;
+  uvllm__curl_t* t = (uvllm__curl_t*) e->x->engine;
   if (e->mark == UVLLM__UNMARKED) {
     e->next_marked = t->marked;
     t->marked = e;
   }
   if (e->mark < mark)
     e->mark = mark;
-  t->host.schedule(t->host.ctx);
+  uvllm__transport_schedule(t->base.transport);
 }
 
 
-void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e) {
+void uvllm__easy_unmark(uvllm__curl_t* t, uvllm__easy_t* e) {
   uvllm__easy_t** p = &t->marked;
   if (e->mark == UVLLM__UNMARKED)
     return;
@@ -210,18 +215,18 @@ void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e) {
 }
 
 
-void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
+void uvllm__easy_put(uvllm__curl_t* t, uvllm__easy_t* e) {
   long no = 0;
   uvllm__easy_unmark(t, e);
   e->x = NULL;
   e->shard = NULL;
   forget_name(e);
-  uvllm__free(t->host.alloc, e->resolve_line);
+  uvllm__free(t->alloc, e->resolve_line);
   if (e->resolve_line != NULL)
     curl_easy_setopt(e->curl, CURLOPT_RESOLVE, NULL);
   e->resolve_line = NULL;
   curl_easy_getinfo(e->curl, CURLINFO_OS_ERRNO, &no);
-  if (t->closing || t->nidle >= MAX_IDLE || no != 0) { /* 7.88 would never forget the errno */
+  if (t->base.transport->closing || t->nidle >= MAX_IDLE || no != 0) { /* 7.88 would never forget the errno */
     free_easy(t, e);
     return;
   }
@@ -231,7 +236,7 @@ void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e) {
 }
 
 
-void uvllm__easy_free_all(uvllm__transport_t* t) {
+void uvllm__easy_free_all(uvllm__curl_t* t) {
   while (t->idle != NULL) {
     uvllm__easy_t* e = t->idle;
     t->idle = e->next;
@@ -279,7 +284,8 @@ static int set_origin(uvllm__easy_t* e, const uvllm__origin_t* o) {
   e->origin_id = 0;
   /* An empty proxy keeps curl from asking the environment. */
   if (curl_easy_setopt(e->curl, CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "") != CURLE_OK ||
-      curl_easy_setopt(e->curl, CURLOPT_NOPROXY, "") != CURLE_OK)
+      curl_easy_setopt(e->curl, CURLOPT_NOPROXY, "") != CURLE_OK ||
+      curl_easy_setopt(e->curl, CURLOPT_UNIX_SOCKET_PATH, o->unix_path) != CURLE_OK)
     return UV_ENOMEM;
   if (o->ca_file != NULL && curl_easy_setopt(e->curl, CURLOPT_CAINFO, o->ca_file) != CURLE_OK)
     return UV_ENOMEM;
@@ -365,7 +371,6 @@ static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
 
 int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name) {
   e->x = x;
-  e->skip_headers = 0;
   e->socket_errno = 0;
   e->error[0] = '\0';
   int err = set_url(e, x);
@@ -436,7 +441,7 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
     case CURLE_PARTIAL_FILE:
       return UVLLM_ETRUNCATED;
     case CURLE_OUT_OF_MEMORY: /* also what 7.88 says of a header line over 100 KB */
-      return e->x->header_bytes > 0 && !e->x->in_body ? UVLLM_ETOOLARGE : UV_ENOMEM;
+      return e->x->head.bytes > 0 && !e->x->in_body ? UVLLM_ETOOLARGE : UV_ENOMEM;
     case CURLE_FILESIZE_EXCEEDED:
       return UVLLM_ETOOLARGE;
     default:

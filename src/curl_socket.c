@@ -20,14 +20,14 @@
 
 static void after_action(uvllm__shard_t* s) {
   s->dirty = 1;
-  s->transport->host.schedule(s->transport->host.ctx);
+  uvllm__transport_schedule(s->engine->base.transport);
 }
 
 
 static void on_timeout(uv_timer_t* timer) {
   uvllm__shard_t* s = timer->data;
   int running;
-  s->transport->host.begin_read(s->transport->host.ctx);
+  uvllm__transport_begin_read(s->engine->base.transport);
   curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   after_action(s);
 }
@@ -36,42 +36,33 @@ static void on_timeout(uv_timer_t* timer) {
 static int on_curl_timer(CURLM* multi, long ms, void* ctx) {
   uvllm__shard_t* s = ctx;
   (void) multi;
-  if (s->transport->closing)
+  if (s->engine->base.transport->closing)
     return 0;
   if (ms < 0)
     return uv_timer_stop(&s->timer);
   if (ms > 0)
-    uv_update_time(s->transport->host.loop);
+    uv_update_time(s->engine->base.transport->host.loop);
   return uv_timer_start(&s->timer, on_timeout, (uint64_t) ms, 0);
 }
 
 
-static void on_poll(uv_poll_t* poll, int status, int events);
-
-
-static int arm(uvllm__sock_t* k, int mask) {
-  if (k->armed == mask)
-    return 0;
-  k->armed = mask;
-  return mask == 0 ? uv_poll_stop(&k->poll) : uv_poll_start(&k->poll, mask, on_poll);
+static uvllm__sock_t* sock_of(uvllm__watch_t* w) {
+  return uvllm__container(w, uvllm__sock_t, watch);
 }
 
 
-/* On an error libuv has stopped the watcher without a word: arm it again, a few
- * times, unless curl has closed the socket meanwhile. */
-static void after_poll_error(uvllm__transport_t* t, uvllm__sock_t* k, int fd) {
-  if (t->socks[fd] != k)
-    return;
-  int mask = k->wanted;
-  k->armed = 0;
-  if (++k->errors <= 3)
-    arm(k, mask);
+/* libuv has stopped watching without a word: arm it again, a few times, unless
+ * curl has closed the socket meanwhile. */
+static void after_poll_error(uvllm__curl_t* t, uvllm__sock_t* k, int fd) {
+  if (t->socks[fd] == k && ++k->errors <= 3)
+    uvllm__watch_want(&k->watch, k->watch.wanted);
 }
 
 
-static void act(uvllm__sock_t* k, int status, int events) {
+static void on_ready(uvllm__watch_t* w, int status, int events) {
+  uvllm__sock_t* k = sock_of(w);
   uvllm__shard_t* s = k->shard;
-  int fd = k->fd, flags = 0, running;
+  int fd = w->fd, flags = 0, running;
   if (status < 0)
     flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
   else
@@ -82,88 +73,36 @@ static void act(uvllm__sock_t* k, int status, int events) {
     flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(s->multi, fd, flags, &running);
   if (status < 0)
-    after_poll_error(s->transport, k, fd);
+    after_poll_error(s->engine, k, fd);
   after_action(s);
 }
 
 
-/* Not watched meanwhile: thousands that are ready and left so would be reported
- * again and again. */
-static void put_off(uvllm__transport_t* t, uvllm__sock_t* k, int events) {
-  arm(k, 0);
-  k->late = events;
-  k->late_next = NULL;
-  k->late_prev = t->last_late;
-  *(t->last_late != NULL ? &t->last_late->late_next : &t->first_late) = k;
-  t->last_late = k;
-  t->host.schedule(t->host.ctx);
-}
-
-
-static void forget_late(uvllm__transport_t* t, uvllm__sock_t* k) {
-  if (k->late == 0)
-    return;
-  k->late = 0;
-  *(k->late_prev != NULL ? &k->late_prev->late_next : &t->first_late) = k->late_next;
-  *(k->late_next != NULL ? &k->late_next->late_prev : &t->last_late) = k->late_prev;
-}
-
-
-void uvllm__transport_catch_up(uvllm__transport_t* t) {
-  while (t->first_late != NULL && !t->host.begin_read(t->host.ctx)) {
-    uvllm__sock_t* k = t->first_late;
-    int fd = k->fd, events = k->late;
-    forget_late(t, k);
-    if (k->wanted != 0)
-      act(k, 0, events);
-    if (t->socks[fd] == k)
-      arm(k, k->wanted);
-  }
-  if (t->first_late != NULL)
-    t->host.schedule(t->host.ctx);
-}
-
-
-static void on_poll(uv_poll_t* poll, int status, int events) {
-  uvllm__sock_t* k = poll->data;
-  uvllm__transport_t* t = k->shard->transport;
-  if (status == 0 && k->wanted == 0)
-    arm(k, 0); /* idle in curl's pool, and the server said something or left */
-  else if (status == 0 && (t->first_late != NULL || t->host.begin_read(t->host.ctx)))
-    put_off(t, k, events);
-  else
-    act(k, status, events);
-}
-
-
 static void on_sock_closed(uv_handle_t* handle) {
-  uvllm__sock_t* k = handle->data;
-  uvllm__transport_t* t = k->shard->transport;
+  uvllm__sock_t* k = sock_of(handle->data);
+  uvllm__curl_t* t = k->shard->engine;
   k->next = t->free_socks;
   t->free_socks = k;
-  uvllm__transport_handle_closed(t);
+  uvllm__transport_handle_closed(t->base.transport);
 }
 
 
-static void drop_sock(uvllm__transport_t* t, int fd) {
+static void drop_sock(uvllm__curl_t* t, int fd) {
   uvllm__sock_t* k = fd >= 0 && fd < t->nsocks ? t->socks[fd] : NULL;
   if (k == NULL)
     return;
   t->socks[fd] = NULL;
-  forget_late(t, k);
-  uv_poll_stop(&k->poll); /* at once: the number may come back in this very call */
-  t->nclosing++;
-  uv_close((uv_handle_t*) &k->poll, on_sock_closed);
+  uvllm__watch_close(&k->watch, on_sock_closed);
 }
 
 
-static int grow_socks(uvllm__transport_t* t, int fd) {
+static int grow_socks(uvllm__curl_t* t, int fd) {
   if (fd < t->nsocks)
     return 0;
   int n = t->nsocks < 64 ? 64 : t->nsocks;
   while (n <= fd)
     n *= 2;
-  uvllm__sock_t** socks = uvllm__realloc(t->host.alloc, t->socks, (size_t) n * sizeof(*socks));
+  uvllm__sock_t** socks = uvllm__realloc(t->alloc, t->socks, (size_t) n * sizeof(*socks));
   if (socks == NULL)
     return UV_ENOMEM;
   memset(socks + t->nsocks, 0, (size_t) (n - t->nsocks) * sizeof(*socks));
@@ -187,24 +126,21 @@ static uint64_t cookie_of(int fd) {
 
 
 static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
-  uvllm__transport_t* t = s->transport;
+  uvllm__curl_t* t = s->engine;
   if (grow_socks(t, fd) != 0)
     return NULL;
   uvllm__sock_t* k = t->free_socks;
   if (k != NULL)
     t->free_socks = k->next;
-  else if ((k = uvllm__malloc(t->host.alloc, sizeof(*k))) == NULL)
+  else if ((k = uvllm__malloc(t->alloc, sizeof(*k))) == NULL)
     return NULL;
   memset(k, 0, sizeof(*k));
-  if (uv_poll_init_socket(t->host.loop, &k->poll, fd) != 0) {
+  if (uvllm__watch_init(&k->watch, t->base.transport, fd, on_ready) != 0) {
     k->next = t->free_socks;
     t->free_socks = k;
     return NULL;
   }
-  uv_unref((uv_handle_t*) &k->poll); /* the client's requests keep the loop alive */
-  k->poll.data = k;
   k->shard = s;
-  k->fd = fd;
   k->cookie = cookie_of(fd);
   t->socks[fd] = k;
   return k;
@@ -213,10 +149,10 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
 
 /* The connection goes to curl's pool, where its watcher may stay; or it was never
  * made, and then curl 7.88 has closed the socket already, without telling. */
-static void unwant(uvllm__transport_t* t, uvllm__sock_t* k) {
-  k->wanted = 0;
-  if (!k->stands && (k->cookie == 0 || cookie_of(k->fd) != k->cookie))
-    drop_sock(t, k->fd);
+static void unwant(uvllm__curl_t* t, uvllm__sock_t* k) {
+  k->watch.wanted = 0;
+  if (!k->stands && (k->cookie == 0 || cookie_of(k->watch.fd) != k->cookie))
+    drop_sock(t, k->watch.fd);
 }
 
 
@@ -232,7 +168,7 @@ static void mark(CURL* curl, uvllm__mark what) {
  * socket cannot be watched is ended by drain() instead. */
 static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock) {
   uvllm__shard_t* s = ctx;
-  uvllm__transport_t* t = s->transport;
+  uvllm__curl_t* t = s->engine;
   (void) sock;
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (what == CURL_POLL_REMOVE) {
@@ -242,44 +178,41 @@ static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, voi
       unwant(t, k);
     return 0;
   }
-  if (t->closing)
+  if (t->base.transport->closing)
     return 0;
   if (k == NULL && (k = add_sock(s, fd)) == NULL) {
     mark(curl, UVLLM__DOOM);
     return 0;
   }
-  k->wanted = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
-              ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
   k->stands |= what == CURL_POLL_IN;
-  if (k->late == 0)
-    arm(k, k->wanted);
+  uvllm__watch_want(&k->watch, ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
+                                   ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0));
   return 0;
 }
 
 
 /* A number that is watched was closed without a word, and curl tries the next
  * address by it: to curl nothing has changed, the watcher is to be a new one. */
-static int watch_anew(uvllm__transport_t* t, int fd) {
+static int watch_anew(uvllm__curl_t* t, int fd) {
   uvllm__sock_t* k = fd < t->nsocks ? t->socks[fd] : NULL;
   if (k == NULL)
     return 0;
   uvllm__shard_t* s = k->shard;
-  int wanted = k->wanted;
+  int wanted = k->watch.wanted;
   drop_sock(t, fd);
   if (wanted == 0)
     return 0;
   if ((k = add_sock(s, fd)) == NULL)
     return ENOMEM;
-  k->wanted = wanted;
-  return arm(k, wanted);
+  return uvllm__watch_want(&k->watch, wanted);
 }
 
 
 /* No descriptor is left: connections of the pool that are shut down look dead to
  * curl, which closes them before it makes the next one. */
-static void shut_idle(uvllm__transport_t* t) {
+static void shut_idle(uvllm__curl_t* t) {
   for (int fd = 0; fd < t->nsocks; fd++)
-    if (t->socks[fd] != NULL && t->socks[fd]->wanted == 0)
+    if (t->socks[fd] != NULL && t->socks[fd]->watch.wanted == 0)
       shutdown(fd, SHUT_RDWR);
 }
 
@@ -295,7 +228,7 @@ static int set_up_socket(int fd) {
 
 curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr) {
   uvllm__easy_t* e = ctx;
-  uvllm__transport_t* t = e->shard->transport;
+  uvllm__curl_t* t = e->shard->engine;
   (void) purpose;
   int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
   if (fd < 0) {
@@ -319,20 +252,20 @@ int uvllm__close_socket(void* ctx, curl_socket_t fd) {
 }
 
 
-static uvllm__shard_t* new_shard(uvllm__transport_t* t) {
-  uvllm__shard_t* s = uvllm__calloc(t->host.alloc, 1, sizeof(*s));
+static uvllm__shard_t* new_shard(uvllm__curl_t* t) {
+  uvllm__shard_t* s = uvllm__calloc(t->alloc, 1, sizeof(*s));
   if (s == NULL)
     return NULL;
-  int low = uvllm__lowest_free_fd(t->host.loop);
+  int low = uvllm__lowest_free_fd(t->base.transport->host.loop);
   s->multi = curl_multi_init();
   if (s->multi == NULL) {
-    uvllm__free(t->host.alloc, s);
+    uvllm__free(t->alloc, s);
     return NULL;
   }
   uvllm__multi_cloexec(s->multi, low);
-  s->transport = t;
+  s->engine = t;
   s->index = t->nshards;
-  uv_timer_init(t->host.loop, &s->timer);
+  uv_timer_init(t->base.transport->host.loop, &s->timer);
   uv_unref((uv_handle_t*) &s->timer);
   s->timer.data = s;
   curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
@@ -346,7 +279,7 @@ static uvllm__shard_t* new_shard(uvllm__transport_t* t) {
 }
 
 
-static uvllm__shard_t* emptiest_shard(uvllm__transport_t* t) {
+static uvllm__shard_t* emptiest_shard(uvllm__curl_t* t) {
   uvllm__shard_t* s = t->nshards > 0 ? t->shards[0] : NULL;
   for (unsigned int i = 1; i < t->nshards; i++)
     if (t->shards[i]->active < s->active)
@@ -356,7 +289,7 @@ static uvllm__shard_t* emptiest_shard(uvllm__transport_t* t) {
 
 
 /* The first with room; when all are full, one more; at last the emptiest. */
-uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t) {
+uvllm__shard_t* uvllm__shard_get(uvllm__curl_t* t) {
   uvllm__shard_t* s = NULL;
   unsigned int i = t->first_with_room;
   while (i < t->nshards && t->shards[i]->active >= SHARD_ROOM)
@@ -376,29 +309,29 @@ uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t) {
 
 void uvllm__shard_release(uvllm__shard_t* s) {
   s->active--;
-  if (s->active < SHARD_ROOM && s->index < s->transport->first_with_room)
-    s->transport->first_with_room = s->index;
+  if (s->active < SHARD_ROOM && s->index < s->engine->first_with_room)
+    s->engine->first_with_room = s->index;
 }
 
 
-static void close_shard(uvllm__transport_t* t, unsigned int i);
+static void close_shard(uvllm__curl_t* t, unsigned int i);
 
 
 static void on_timer_closed(uv_handle_t* handle) {
   uvllm__shard_t* s = handle->data;
-  uvllm__transport_t* t = s->transport;
+  uvllm__curl_t* t = s->engine;
   close_shard(t, s->index + 1);
-  uvllm__transport_handle_closed(t);
+  uvllm__transport_handle_closed(t->base.transport);
 }
 
 
 /* curl closes its pooled connections here, through uvllm__close_socket(). They
  * may be thousands: one shard each turn of the loop. */
-static void close_shard(uvllm__transport_t* t, unsigned int i) {
+static void close_shard(uvllm__curl_t* t, unsigned int i) {
   if (i < t->nshards) {
     curl_multi_cleanup(t->shards[i]->multi);
     t->shards[i]->multi = NULL;
-    t->nclosing++;
+    uvllm__transport_closing(t->base.transport);
     uv_close((uv_handle_t*) &t->shards[i]->timer, on_timer_closed);
     return;
   }
@@ -407,7 +340,7 @@ static void close_shard(uvllm__transport_t* t, unsigned int i) {
 }
 
 
-void uvllm__shards_close(uvllm__transport_t* t) {
+void uvllm__shards_close(uvllm__curl_t* t) {
   for (unsigned int i = 0; i < t->nshards; i++)
     uv_timer_stop(&t->shards[i]->timer);
   close_shard(t, 0);

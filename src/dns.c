@@ -5,7 +5,7 @@
 #include "dns.h"
 
 #define TTL_NS (60 * UINT64_C(1000000000))
-enum { MAX_NAMES = 256, MAX_ADDRESSES = 8 };
+enum { MAX_NAMES = 256 };
 
 struct uvllm__dns_s {
   uv_loop_t* loop;
@@ -65,34 +65,70 @@ void uvllm__dns_close(uvllm__dns_t* dns, void (*closed)(void* ctx), void* ctx) {
 }
 
 
-/* "host:port:a,b", or NULL and *err. IPv6 addresses stand in brackets. */
-static char* make_line(const uvllm__dns_name_t* name, const struct addrinfo* list,
-                       const uvllm_alloc_t* alloc, int* err) {
+static void take_addresses(uvllm__addresses_t* a, const struct addrinfo* list,
+                           unsigned int port) {
+  memset(a, 0, sizeof(*a));
+  for (const struct addrinfo* ai = list; ai != NULL && a->n < UVLLM__MAX_ADDRESSES;
+       ai = ai->ai_next) {
+    uvllm__address_t* to = &a->list[a->n];
+    if ((ai->ai_family != AF_INET6 && ai->ai_family != AF_INET) || ai->ai_addrlen > sizeof(*to))
+      continue;
+    memcpy(to, ai->ai_addr, ai->ai_addrlen);
+    if (ai->ai_family == AF_INET6)
+      to->v6.sin6_port = htons((uint16_t) port);
+    else
+      to->v4.sin_port = htons((uint16_t) port);
+    a->n++;
+  }
+}
+
+
+static void append_address(uvllm__buf_t* b, const uvllm__address_t* a) {
+  char text[64];
+  int v6 = a->any.sa_family == AF_INET6;
+  int err = v6 ? uv_ip6_name(&a->v6, text, sizeof(text)) : uv_ip4_name(&a->v4, text, sizeof(text));
+  if (err != 0)
+    return;
+  uvllm__buf_str(b, v6 ? "[" : "");
+  uvllm__buf_str(b, text);
+  uvllm__buf_str(b, v6 ? "]" : "");
+}
+
+
+/* "host:port:a,b", or NULL. IPv6 addresses stand in brackets. */
+static char* make_line(const uvllm__dns_name_t* name, const uvllm__addresses_t* a) {
   uvllm__buf_t b;
-  int n = 0;
-  uvllm__buf_init(&b, alloc, SIZE_MAX);
+  uvllm__buf_init(&b, name->dns->alloc, SIZE_MAX);
   uvllm__buf_str(&b, name->host);
   uvllm__buf_char(&b, ':');
   uvllm__buf_uint(&b, name->port);
-  for (const struct addrinfo* ai = list; ai != NULL && n < MAX_ADDRESSES; ai = ai->ai_next) {
-    char text[64];
-    int v6 = ai->ai_family == AF_INET6;
-    if (!v6 && ai->ai_family != AF_INET)
-      continue;
-    if (v6 ? uv_ip6_name((const struct sockaddr_in6*) ai->ai_addr, text, sizeof(text))
-           : uv_ip4_name((const struct sockaddr_in*) ai->ai_addr, text, sizeof(text)))
-      continue;
-    uvllm__buf_char(&b, n++ == 0 ? ':' : ',');
-    uvllm__buf_str(&b, v6 ? "[" : "");
-    uvllm__buf_str(&b, text);
-    uvllm__buf_str(&b, v6 ? "]" : "");
+  for (unsigned int i = 0; i < a->n; i++) {
+    uvllm__buf_char(&b, i == 0 ? ':' : ',');
+    append_address(&b, &a->list[i]);
   }
-  if (uvllm__buf_append(&b, "", 1) != 0 || n == 0) {
-    *err = b.err != 0 ? b.err : UV_EAI_NONAME;
-    uvllm__buf_free(&b);
-    return NULL;
-  }
-  return b.base;
+  if (uvllm__buf_append(&b, "", 1) == 0)
+    return b.base;
+  uvllm__buf_free(&b);
+  return NULL;
+}
+
+
+/* 0, or what became of the question. */
+static int take_answer(uvllm__dns_name_t* name, const struct addrinfo* list) {
+  uvllm__addresses_t found;
+  take_addresses(&found, list, name->port);
+  if (found.n == 0)
+    return UV_EAI_NONAME;
+  char* line = make_line(name, &found);
+  if (line == NULL)
+    return UV_ENOMEM;
+  uvllm__free(name->dns->alloc, name->line);
+  name->line = line;
+  name->addresses = found;
+  uvllm__addresses_interleave(&name->addresses);
+  name->generation++;
+  name->stale = 0;
+  return 0;
 }
 
 
@@ -145,15 +181,8 @@ static void on_addresses(uv_getaddrinfo_t* req, int status, struct addrinfo* lis
   uvllm__dns_t* dns = name->dns;
   name->asking = 0;
   dns->nasking--;
-  char* line = status == 0 ? make_line(name, list, dns->alloc, &status) : NULL;
+  name->err = status == 0 ? take_answer(name, list) : status;
   uv_freeaddrinfo(list);
-  if (line != NULL) {
-    uvllm__free(dns->alloc, name->line);
-    name->line = line;
-    name->generation++;
-    name->stale = 0;
-  }
-  name->err = status;
   name->expires_ns = uv_hrtime() + TTL_NS;
   if (dns->closed != NULL) {
     if (dns->nasking == 0)

@@ -17,6 +17,7 @@ typedef struct uvllm__dns_name_s {
   char* host;
   unsigned int port;
   char* line;            /* "host:port:address,address", for CURLOPT_RESOLVE; or NULL */
+  uvllm__addresses_t addresses; /* the same, in the order to try them */
   uint64_t generation;   /* counts the answers, from 1 */
   unsigned int users;    /* who point here: it stays */
   uint64_t expires_ns;

@@ -1,16 +1,18 @@
 /* One exchange of bytes with a server: a request goes out, an answer comes
- * back. Knows nothing of language models; a transport stands behind it.
+ * back. Knows nothing of language models. Two engines stand behind it: curl for
+ * what crosses a network, plain sockets for http:// and Unix sockets.
  *
- * Callbacks come from the loop, never from inside start(), cancel() or pause().
- * `end` is the last one and comes once, unless the exchange is cancelled.
- * Inside callbacks only pause() may be called; everything else waits for the
- * client's drain.
+ * Callbacks come from the loop, never from inside cancel() or pause(), and from
+ * inside start() only `sent`. `end` is the last one and comes once, unless the
+ * exchange is cancelled. Inside callbacks only pause() may be called, and from
+ * `end` start(); everything else waits for the client's drain.
  */
 #ifndef UVLLM_SRC_HTTP_H
 #define UVLLM_SRC_HTTP_H
 
 #include <uv.h>
 #include "http_build.h"
+#include "http_head.h"
 #include "origin.h"
 
 typedef struct uvllm__exchange_s uvllm__exchange_t;
@@ -19,7 +21,7 @@ typedef struct uvllm__transport_s uvllm__transport_t;
 typedef struct uvllm__exchange_cbs_s {
   /* The request goes onto a connection; again when the transport resends it by
    * itself because a kept-alive connection turned out to be dead. */
-  void (*sent)(uvllm__exchange_t* x);
+  void (*sent)(uvllm__exchange_t* x, uint64_t now);
   void (*status)(uvllm__exchange_t* x, int http_status); /* 1xx are not told */
   /* 0, or a code that ends the exchange; likewise body(). */
   int (*header)(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value);
@@ -38,14 +40,15 @@ struct uvllm__exchange_s {
 
   /* the transport's */
   uvllm__transport_t* transport;
+  struct uvllm__engine_s* engine; /* who carries it */
   struct uvllm__dns_name_s* name; /* that it waits for, or NULL */
   uvllm__exchange_t* next;        /* among those that do */
   uvllm__exchange_t** prev;
-  void* handle;
+  void* handle; /* the engine's */
+  int phase;    /* likewise */
+  uvllm__head_t head;
   int err;
-  unsigned int nheaders;
-  size_t header_bytes;
-  int in_body, want_pause, is_paused;
+  uint8_t in_body, want_pause, is_paused;
 };
 
 /* What the transport asks of the client, besides the exchange's callbacks. */
@@ -53,9 +56,9 @@ typedef struct uvllm__transport_host_s {
   uv_loop_t* loop;
   const uvllm_alloc_t* alloc;
   void (*schedule)(void* ctx);        /* transport_drain() is wanted this turn */
-  /* Before each read: 1 if others want to run, and it is to wait for catch_up(). */
-  int (*begin_read)(void* ctx);
-  void (*log)(void* ctx, int level, const char* msg);
+  /* Before each read: 1 if others want to run, and it is to wait for catch_up().
+   * *now: the time of what is read now. */
+  int (*begin_read)(void* ctx, uint64_t* now);
   void* ctx;
 } uvllm__transport_host_t;
 
@@ -68,7 +71,7 @@ void uvllm__transport_drain(uvllm__transport_t* t);
 void uvllm__transport_catch_up(uvllm__transport_t* t);
 
 /* 0, or a code, and then no callback. */
-int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x);
+int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x, uint64_t now);
 /* Drop it at once; no callback after this. Not from inside its callbacks. */
 void uvllm__exchange_cancel(uvllm__exchange_t* x);
 void uvllm__exchange_pause(uvllm__exchange_t* x);

@@ -8,6 +8,8 @@
  */
 #include "http_build.h"
 
+#include "http_chars.h"
+
 enum { MAX_HEADER_BYTES = 64 * 1024 };
 
 static const char* const kReserved[] = {
@@ -32,17 +34,6 @@ static int is_token(uvllm_str_t s) {
 }
 
 
-/* To the end in any case: so it is done for many bytes at once. */
-static int is_value(uvllm_str_t s) {
-  unsigned char bad = 0;
-  for (size_t i = 0; i < s.len; i++) {
-    unsigned char c = (unsigned char) s.base[i];
-    bad |= (unsigned char) (((c < 0x20) & (c != '\t')) | (c == 0x7f));
-  }
-  return bad == 0;
-}
-
-
 static char lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
@@ -58,20 +49,9 @@ static int same_name(uvllm_str_t a, uvllm_str_t b) {
 }
 
 
-static uvllm_str_t trim(uvllm_str_t s) {
-  while (s.len != 0 && (s.base[0] == ' ' || s.base[0] == '\t')) {
-    s.base++;
-    s.len--;
-  }
-  while (s.len != 0 && (s.base[s.len - 1] == ' ' || s.base[s.len - 1] == '\t'))
-    s.len--;
-  return s;
-}
-
-
 int uvllm__http_check_header(const char* name, const char* value) {
   uvllm_str_t n = uvllm__str(name);
-  if (!is_token(n) || value == NULL || !is_value(uvllm__str(value)))
+  if (!is_token(n) || value == NULL || !uvllm__is_field_value(uvllm__str(value)))
     return UVLLM__EINVAL;
   uvllm_str_t proxy = UVLLM_STR("Proxy-");
   if (n.len >= proxy.len && same_name((uvllm_str_t) { n.base, proxy.len }, proxy))
@@ -248,36 +228,70 @@ static uvllm__http_header_t* find_header(uvllm_http_t* http, uvllm_str_t name) {
 }
 
 
+/* Its line goes, and those behind it move up. */
+static void remove_line(uvllm_http_t* http, uvllm__http_header_t* h) {
+  uvllm__buf_t* text = &http->text;
+  size_t behind = text->len - h->offset - h->len;
+  memmove(text->base + h->offset, text->base + h->offset + h->len, behind);
+  explicit_bzero(text->base + h->offset + behind, h->len);
+  text->len -= h->len;
+  for (size_t i = 0; i < http->nheaders; i++)
+    if (http->headers[i].offset > h->offset)
+      http->headers[i].offset -= h->len;
+}
+
+
+/* Where its line is to stand; NULL: nowhere. *drop: a line that it replaces. */
+static uvllm__http_header_t* find_place(uvllm_http_t* http, uvllm_str_t name, int secret,
+                                        int* drop) {
+  uvllm__http_header_t* h = find_header(http, name);
+  *drop = h != NULL;
+  if (h != NULL)
+    return h->secret && !secret ? NULL : h;
+  if (http->nheaders < UVLLM__HTTP_MAX_HEADERS)
+    return &http->headers[http->nheaders];
+  fail(http, UVLLM__EINVAL);
+  return NULL;
+}
+
+
 static void add_header(uvllm_http_t* http, const char* name, const char* prefix,
                        uvllm_str_t value, int secret) {
   uvllm_str_t n = uvllm__str(name), p = uvllm__str(prefix);
-  value = trim(value);
-  if (!is_token(n) || !is_value(p) || !is_value(value)) {
+  int replaces;
+  value = uvllm__trim_blanks(value);
+  if (!is_token(n) || !uvllm__is_field_value(p) || !uvllm__is_field_value(value)) {
     fail(http, UVLLM__EINVAL);
     return;
   }
-  uvllm__http_header_t* h = find_header(http, n);
-  if (h != NULL && h->secret && !secret)
+  uvllm__http_header_t* h = find_place(http, n, secret, &replaces);
+  if (h == NULL)
     return;
-  if (h == NULL && http->nheaders == UVLLM__HTTP_MAX_HEADERS) {
-    fail(http, UVLLM__EINVAL);
-    return;
-  }
-  int err = reserve_text(&http->text, n.len + 2 + p.len + value.len + 1);
+  size_t len = n.len + 2 + p.len + value.len + 2;
+  int err = reserve_text(&http->text, len);
   if (err != 0) {
     fail(http, err);
     return;
   }
-  if (h == NULL)
-    h = &http->headers[http->nheaders++];
-  h->offset = (uint32_t) http->text.len;
-  h->name_len = (uint32_t) n.len;
-  h->secret = secret;
+  if (replaces)
+    remove_line(http, h);
+  else
+    http->nheaders++;
+  *h = (uvllm__http_header_t) { (uint32_t) http->text.len, (uint32_t) n.len, (uint32_t) len,
+                                secret };
   uvllm__buf_append(&http->text, n.base, n.len);
   uvllm__buf_append(&http->text, ": ", 2);
   uvllm__buf_append(&http->text, p.base, p.len);
   uvllm__buf_append(&http->text, value.base, value.len);
-  uvllm__buf_char(&http->text, '\0');
+  uvllm__buf_append(&http->text, "\0\n", 2);
+}
+
+
+/* A CR takes the place of the NUL. */
+uvllm_str_t uvllm__http_fields(uvllm_http_t* http) {
+  for (size_t i = 0; i < http->nheaders; i++)
+    http->text.base[http->headers[i].offset + http->headers[i].len - 2] = '\r';
+  return uvllm__buf_slice(&http->text);
 }
 
 

@@ -13,8 +13,9 @@
 enum { UVLLM__HTTP_MAX_HEADERS = 64 };
 
 typedef struct uvllm__http_header_s {
-  uint32_t offset; /* in `text`: "Name: value", NUL-terminated */
+  uint32_t offset; /* in `text`: "Name: value", then NUL and LF */
   uint32_t name_len;
+  uint32_t len;    /* with these two */
   int secret;
 } uvllm__http_header_t;
 
@@ -22,7 +23,7 @@ struct uvllm_http_s {
   const char* method;       /* "POST" or method_store */
   char method_store[16];
   uvllm__buf_t path;        /* with query, NUL-terminated by finish() */
-  uvllm__buf_t text;        /* header lines; those that were replaced stand there too */
+  uvllm__buf_t text;        /* header lines, one after the other */
   uvllm__http_header_t headers[UVLLM__HTTP_MAX_HEADERS];
   size_t nheaders;
   uvllm__buf_t body;        /* own body, or: */
@@ -39,6 +40,10 @@ void uvllm__http_free(uvllm_http_t* http);
 /* After build(): 0 or the sticky error; strings are NUL-terminated from here. */
 int uvllm__http_finish(uvllm_http_t* http);
 uvllm_str_t uvllm__http_body(const uvllm_http_t* http); /* base == NULL: none */
+
+/* The headers as they go on the wire, without the empty line. Lines are no strings
+ * from here on. */
+uvllm_str_t uvllm__http_fields(uvllm_http_t* http);
 
 /* "Name: value"; "Name: " where the value is empty (curl wants that as "Name;"). */
 static inline char* uvllm__http_header_line(const uvllm_http_t* http, size_t i) {

@@ -1,4 +1,4 @@
-/* The inside of the curl transport, shared by its three files: http_curl.c (the
+/* The inside of the curl engine, shared by its three files: http_curl.c (the
  * exchange's life), curl_easy.c (handles, options, curl's callbacks) and
  * curl_socket.c (sockets and timers on the loop).
  */
@@ -6,7 +6,7 @@
 #define UVLLM_SRC_HTTP_CURL_H
 
 #include <curl/curl.h>
-#include "dns.h"
+#include "http_engine.h"
 
 enum {
   MAX_SHARDS = UVLLM__DNS_SLOTS,
@@ -20,8 +20,10 @@ typedef enum {
   UVLLM__DOOM   /* no memory was left to watch its socket */
 } uvllm__mark;
 
+typedef struct uvllm__curl_s uvllm__curl_t;
+
 typedef struct uvllm__shard_s {
-  uvllm__transport_t* transport;
+  uvllm__curl_t* engine;
   CURLM* multi;
   uv_timer_t timer;
   unsigned int index, active;
@@ -46,7 +48,6 @@ typedef struct uvllm__easy_s {
   char* resolve_line;
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
-  int skip_headers; /* of a 1xx */
   int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */
   struct uvllm__easy_s* next_marked;
@@ -56,22 +57,17 @@ typedef struct uvllm__easy_s {
 /* A socket that curl has open. The watcher stays armed between two requests on
  * one connection, so that a kept-alive one costs no epoll_ctl. */
 typedef struct uvllm__sock_s {
-  uv_poll_t poll;
+  uvllm__watch_t watch;       /* wanted is 0: idle in curl's pool */
   struct uvllm__sock_s* next; /* free ones */
   uvllm__shard_t* shard;
-  int fd;
-  int armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */
-  int wanted; /* what curl wants; 0: idle in its pool */
   int errors; /* in a row */
-  int late;   /* events that wait for a turn; 0: it is not among those */
-  struct uvllm__sock_s *late_next, *late_prev;
   int stands; /* the connection is made: curl waited for the answer alone */
   uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
 
-struct uvllm__transport_s {
-  uvllm__transport_host_t host;
-  uvllm__dns_t* dns;
+struct uvllm__curl_s {
+  uvllm__engine_t base;
+  const uvllm_alloc_t* alloc;
   CURLSH* share; /* TLS sessions: before curl 8.12 each handle has its own */
   uvllm__shard_t* shards[MAX_SHARDS];
   unsigned int nshards, first_with_room;
@@ -81,32 +77,26 @@ struct uvllm__transport_s {
   uvllm__sock_t** socks; /* by descriptor */
   int nsocks;
   uvllm__sock_t* free_socks;
-  uvllm__sock_t *first_late, *last_late; /* in the order in which they became ready */
-  unsigned int nclosing; /* handles that libuv still has */
-  int closing;
-  void (*closed)(void* ctx);
-  void* closed_ctx;
 };
 
 /* curl_easy.c */
-uvllm__easy_t* uvllm__easy_get(uvllm__transport_t* t);
+uvllm__easy_t* uvllm__easy_get(uvllm__curl_t* t);
 int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name);
-void uvllm__easy_put(uvllm__transport_t* t, uvllm__easy_t* e);
-void uvllm__easy_free_all(uvllm__transport_t* t);
+void uvllm__easy_put(uvllm__curl_t* t, uvllm__easy_t* e);
+void uvllm__easy_free_all(uvllm__curl_t* t);
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
 
 void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark);
-void uvllm__easy_unmark(uvllm__transport_t* t, uvllm__easy_t* e);
+void uvllm__easy_unmark(uvllm__curl_t* t, uvllm__easy_t* e);
 
 /* curl_cloexec.c: around curl_multi_init() */
 int uvllm__lowest_free_fd(uv_loop_t* loop);
 void uvllm__multi_cloexec(CURLM* multi, int from);
 
 /* curl_socket.c */
-uvllm__shard_t* uvllm__shard_get(uvllm__transport_t* t);
+uvllm__shard_t* uvllm__shard_get(uvllm__curl_t* t);
 void uvllm__shard_release(uvllm__shard_t* s);
-void uvllm__shards_close(uvllm__transport_t* t);
-void uvllm__transport_handle_closed(uvllm__transport_t* t);
+void uvllm__shards_close(uvllm__curl_t* t);
 curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr);
 int uvllm__close_socket(void* ctx, curl_socket_t fd);
 

@@ -33,9 +33,6 @@
 #define UVLLM__MS UINT64_C(1000000)
 #define UVLLM__NEVER UINT64_MAX
 
-#define uvllm__container(ptr, type, member)                                    \
-  ((type*) (void*) ((char*) (ptr) - offsetof(type, member)))
-
 enum {
   UVLLM__STARTS_PER_TURN = 64,
   UVLLM__MAX_MESSAGE = 4096,        /* of a provider's error, kept for the result */
@@ -138,6 +135,7 @@ struct uvllm_req_s {
   uvllm_hold_t hold;
   uvllm_usage_t usage;          /* settled attempts */
   uvllm_timing_t timing;
+  uvllm_transport transport;    /* of the last attempt */
   char *message, *code, *request_id, *key_label;
   uvllm__buf_t deferred;        /* events that came while paused */
   size_t deferred_at;

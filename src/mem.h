@@ -7,6 +7,7 @@
 #define UVLLM_SRC_MEM_H
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include "uvllm/types.h"
@@ -17,6 +18,9 @@ enum {
   UVLLM__EINVAL = -EINVAL,
   UVLLM__ECANCELED = -ECANCELED
 };
+
+#define uvllm__container(ptr, type, member)                                    \
+  ((type*) (void*) ((char*) (ptr) - offsetof(type, member)))
 
 extern const uvllm_alloc_t uvllm__alloc_default;
 

@@ -126,8 +126,8 @@ static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provide
   const char* url = o->base_url != NULL ? o->base_url : conf->ops->default_base_url;
   if (url == NULL)
     return uvllm__refuse(c, UV_EINVAL, "the dialect has no base URL of its own: one is needed");
-  int err = uvllm__origin_new(&conf->origin, &c->alloc, url, o->proxy, o->ca_file, o->allow_http,
-                              &why);
+  uvllm__origin_wish_t wish = { url, o->proxy, o->ca_file, o->allow_http, o->transport };
+  int err = uvllm__origin_new(&conf->origin, &c->alloc, &wish, &why);
   if (err != 0)
     return uvllm__refuse(c, err, why);
   conf->speaks_openai = conf->ops == uvllm__dialect("openai");

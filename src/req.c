@@ -223,6 +223,7 @@ static void fill_result(uvllm_req_t* req, uvllm_result_t* r) {
   r->request_id = text_of(req->request_id);
   r->target = &req->request->target;
   r->key_label = req->key_label;
+  r->transport = req->transport;
   r->attempts = req->attempts;
   r->answers_429 = req->answers_429;
   r->usage = &req->usage;

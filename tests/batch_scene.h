@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "provider_init.h"
 #include "uvllm/batch.h"
 #include "uvllm/json.h"
 #include "uvllm/mock.h"
@@ -49,7 +50,7 @@ static inline void scene_paths(scene_t* s, const char* name) {
 static inline void scene_defaults(scene_t* s) {
   uvllm_mock_options_init(&s->mock_options);
   uvllm_client_options_init(&s->client_options);
-  uvllm_provider_options_init(&s->provider);
+  core_provider_init(&s->provider);
   uvllm_request_init(&s->defaults);
   uvllm_batch_options_init(&s->options);
   s->mock_options.ntokens = 3;

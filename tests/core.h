@@ -9,7 +9,7 @@
 #include <dirent.h>
 #include <uv.h>
 
-#include "uvllm.h"
+#include "provider_init.h"
 #include "uvllm/mock.h"
 
 typedef struct core_s {
@@ -36,6 +36,7 @@ typedef struct seen_s {
   int late; /* events after done */
   uvllm_usage_t usage;
   uvllm_timing_t timing;
+  uvllm_transport transport;
   void (*on_event)(struct seen_s* s, const uvllm_event_t* e);
   void (*on_done)(struct seen_s* s, const uvllm_result_t* r);
   void* data;
@@ -88,7 +89,7 @@ static inline void core_begin(core_t* c) {
 static inline void core_provider(core_t* c, const char* name, const char* url,
                                  const uvllm_limits_t* limits) {
   uvllm_provider_options_t p;
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = name;
   p.dialect = "openai";
   p.base_url = url;
@@ -169,6 +170,9 @@ static inline void core__done(uvllm_req_t* req, const uvllm_result_t* r) {
   s->attempts = r->attempts;
   s->usage = *r->usage;
   s->timing = *r->timing;
+  s->transport = r->transport;
+  if (core_forced_transport() == UVLLM_TRANSPORT_CURL)
+    assert_int_not_equal(r->transport, UVLLM_TRANSPORT_PLAIN);
   core__copy(s->message, sizeof(s->message), r->message);
   core__copy(s->code, sizeof(s->code), r->code);
   core__copy(s->body, sizeof(s->body), r->body_json);

@@ -290,7 +290,7 @@ static uvllm_provider_ops_t own_ops = {
 static void set_own(core_t* c, char* url, size_t size) {
   uvllm_provider_options_t p;
   snprintf(url, size, "http://127.0.0.1:%d/v1", uvllm_mock_port(c->mock));
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "own";
   p.ops = &own_ops;
   p.base_url = url;

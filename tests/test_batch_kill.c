@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "provider_init.h"
 #include "uvllm/batch.h"
 
 enum { NLINES = 1500, NKILLS = 20, MAX_REQUEST = 8192 };
@@ -34,7 +35,7 @@ static int child(const char* port, const char* input, const char* flags) {
   uvllm_batch_t* batch;
   uvllm_request_t defaults;
   uvllm_client_options_init(&c);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   uvllm_batch_options_init(&o);
   uvllm_request_init(&defaults);
   snprintf(url, sizeof(url), "http://127.0.0.1:%s/v1", port);

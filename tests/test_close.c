@@ -210,7 +210,7 @@ static void waiting_for_a_name(void** state) {
   sem_init(&gate, 0, 0);
   for (int i = 0; i < 64; i++)
     assert_int_equal(uv_queue_work(&m.core.loop, &work[i], hold_thread, on_held), 0);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.base_url = "https://nobody.invalid/v1";

@@ -103,7 +103,7 @@ static int set_up(oom_t* t) {
   if (err != 0)
     return err;
   snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", uvllm_mock_port(t->mock));
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.base_url = url;

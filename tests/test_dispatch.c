@@ -341,7 +341,7 @@ static void providers_are_checked(void** state) {
   uvllm_provider_options_t p;
   begin(NULL, NULL);
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-    uvllm_provider_options_init(&p);
+    core_provider_init(&p);
     p.name = "bad";
     p.dialect = "openai";
     p.base_url = bad[i];
@@ -365,7 +365,7 @@ static void openai_itself_wants_a_key(void** state) {
   ask_t a;
   seen_t s;
   begin(NULL, NULL);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "openai";
   assert_int_equal(uvllm_provider_set(core.client, &p), 0);
   ask_init(&a, "x", NULL);

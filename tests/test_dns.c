@@ -26,7 +26,7 @@ int socket(int domain, int type, int protocol) {
   static int (*real)(int, int, int);
   if (real == NULL)
     *(void**) &real = dlsym(RTLD_NEXT, "socket");
-  sockets_opened += (type & (SOCK_STREAM | SOCK_NONBLOCK)) == SOCK_STREAM;
+  sockets_opened += domain != AF_UNIX && (type & 0xf) == SOCK_STREAM;
   return real(domain, type, protocol);
 }
 
@@ -62,7 +62,7 @@ static void set_provider(core_t* c, const char* name, const char* host, int port
   uvllm_provider_options_t p;
   char url[256];
   snprintf(url, sizeof(url), "http://%s:%d/v1", host, port);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = name;
   p.dialect = "openai";
   p.base_url = url;

@@ -66,7 +66,7 @@ static void begin(core_t* c, const char* address, const char* second) {
   fake.addresses[1] = second;
   core_begin(c);
   core_mock(c, NULL, NULL);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   snprintf(url, sizeof(url), "http://names.test:%d/v1", uvllm_mock_port(c->mock));
   p.name = "named";
   p.dialect = "openai";

@@ -217,7 +217,7 @@ static void submit_to(tale_t* t, const uvllm_provider_ops_t* ops, int port) {
   uvllm_provider_options_t p;
   ask_t a;
   char url[64];
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", port);
   p.name = "own";
   p.ops = ops;

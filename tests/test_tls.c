@@ -16,7 +16,7 @@ static seen_t models_from(const char* certificate, const char* host, int trusted
   core_begin(&c);
   snprintf(url, sizeof(url), "https://%s:%d/v1", host, server.port);
   snprintf(ca, sizeof(ca), "%s/ca.pem", tls_dir);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.base_url = url;
@@ -72,7 +72,7 @@ static void missing_ca_file_is_an_error(void** state) {
   uvllm_provider_options_t p;
   memset(&s, 0, sizeof(s));
   core_begin(&c);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.base_url = "https://127.0.0.1:1/v1";

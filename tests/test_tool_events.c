@@ -51,7 +51,7 @@ static seen_t run(const char* answer, const uvllm_provider_ops_t* ops, unsigned 
   core_begin(&c);
   script_start(&script, &c.loop, answer, strlen(answer), SCRIPT_CLOSE);
   snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", script.port);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.ops = ops;

@@ -19,7 +19,7 @@ static const char whole[] =
 static int try_provider(core_t* c, const char* url, const char* proxy, const char* ca_file) {
   uvllm_provider_options_t p;
   uvllm_key_t key;
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "mock";
   p.dialect = "openai";
   p.base_url = url;
@@ -215,7 +215,7 @@ static void headers_that_may_not_be_sent_are_refused(void** state) {
   memset(&s, 0, sizeof(s));
   core_begin(&c);
   set_provider(&c, "http", 1, NULL, NULL);
-  uvllm_provider_options_init(&p);
+  core_provider_init(&p);
   p.name = "other";
   p.dialect = "openai";
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -122,6 +122,13 @@ typedef struct uvllm_message_s {
   void* reserved[4]; /* NULL */
 } uvllm_message_t;
 
+/* What carries a request's bytes. */
+typedef enum {
+  UVLLM_TRANSPORT_AUTO, /* PLAIN for http:// without a proxy and for unix:, else CURL */
+  UVLLM_TRANSPORT_CURL,
+  UVLLM_TRANSPORT_PLAIN /* sockets of uvllm's own: HTTP/1.1 without TLS and proxies */
+} uvllm_transport;
+
 typedef struct uvllm_target_s {
   const char* provider;
   const char* model; /* NULL: the provider's default */
@@ -293,6 +300,7 @@ typedef struct uvllm_result_s {
   uvllm_str_t request_id;  /* the provider's */
   const uvllm_target_t* target;
   const char* key_label;   /* NULL: no key was used */
+  uvllm_transport transport; /* of the last attempt; AUTO: none was started */
   uint32_t attempts;       /* 0: never started */
   uint32_t answers_429;    /* attempts that ended in 429 */
   const uvllm_choice_t* choices; /* NULL with UVLLM_NO_COLLECT */

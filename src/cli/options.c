@@ -11,6 +11,7 @@ enum {
   OPT_ALLOW_HTTP,
   OPT_HEADER,
   OPT_PRICES,
+  OPT_TRANSPORT,
   OPT_JSON,
   OPT_LOG_JSON
 };
@@ -27,6 +28,7 @@ static const cli_option_t provider_options[] = {
   { "allow-http", OPT_ALLOW_HTTP, NULL, "plain http:// to other hosts than loopback" },
   { "header", OPT_HEADER, "'NAME: VALUE'", "send this header too; may be repeated" },
   { "prices", OPT_PRICES, "FILE", "prices in LiteLLM's format, over the built-in ones" },
+  { "transport", OPT_TRANSPORT, "NAME", "curl, plain (sockets, for http://), or auto" },
   { NULL, 0, NULL, NULL }
 };
 
@@ -144,6 +146,20 @@ static int take_header(cli_common_t* c, const char* value) {
 }
 
 
+static int take_transport(cli_common_t* c, const char* option, const char* value) {
+  static const char* const names[] = { "auto", "curl", "plain" };
+  static const uvllm_transport transports[] = { UVLLM_TRANSPORT_AUTO, UVLLM_TRANSPORT_CURL,
+                                                UVLLM_TRANSPORT_PLAIN };
+  for (int i = 0; i < 3; i++)
+    if (strcmp(value, names[i]) == 0) {
+      c->transport = transports[i];
+      return 0;
+    }
+  cli_error("%s: '%s' is none of auto, curl and plain", option, value);
+  return CLI_USAGE;
+}
+
+
 /* 1 if it was one of the common options. */
 static int take_common(cli_common_t* c, int id, const char* value, int* status) {
   *status = 0;
@@ -154,6 +170,7 @@ static int take_common(cli_common_t* c, int id, const char* value, int* status) 
     case OPT_ALLOW_HTTP: c->allow_http = 1; return 1;
     case OPT_HEADER: *status = take_header(c, value); return 1;
     case OPT_PRICES: c->prices = value; return 1;
+    case OPT_TRANSPORT: *status = take_transport(c, "--transport", value); return 1;
     case OPT_JSON: c->json = 1; return 1;
     case OPT_LOG_JSON: c->log_json = 1; return 1;
     default: return 0;
@@ -242,7 +259,12 @@ static int read_options(const cli_command_t* command, int argc, char** argv,
 int cli_parse(const cli_command_t* command, int argc, char** argv, cli_common_t* common,
               cli_take_cb take, void* into) {
   memset(common, 0, sizeof(*common));
-  int status = read_options(command, argc, argv, common, take, into);
+  const char* transport = getenv("UVLLM_TRANSPORT");
+  int status = 0;
+  if ((command->common & CLI_HAS_PROVIDER) && transport != NULL && *transport != '\0')
+    status = take_transport(common, "UVLLM_TRANSPORT", transport);
+  if (status == 0)
+    status = read_options(command, argc, argv, common, take, into);
   common->operands = argv + optind;
   common->noperands = argc - optind;
   if (status == 0)

@@ -73,6 +73,7 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
   o.nheaders = common->nheaders;
   o.limits = options->limits;
   o.allow_http = common->allow_http;
+  o.transport = common->transport;
   int err = uvllm_provider_set(s->client, &o);
   if (err == 0)
     return 0;

@@ -10,6 +10,8 @@
 
 #include <strings.h>
 
+#include "http_chars.h"
+
 typedef struct field_s {
   uint32_t name, name_len, value, value_len;
 } field_t;
@@ -126,11 +128,8 @@ static int on_field_complete(llhttp_t* parser) {
 
 static int on_value(llhttp_t* parser, const char* at, size_t len) {
   uvllm__http_in_t* in = parser->data;
-  for (size_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char) at[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f)
-      return fail(in, 400, "A header has a control character.");
-  }
+  if (!uvllm__is_field_value((uvllm_str_t) { at, len }))
+    return fail(in, 400, "A header has a control character.");
   if (in->head_done)
     return on_extra(in, len);
   if (head_room(in, len) != 0)
@@ -356,12 +355,8 @@ uvllm_str_t uvllm__http_in_header(const uvllm__http_in_t* in, const char* name) 
   uvllm_str_t field, value = { NULL, 0 };
   size_t len = strlen(name);
   for (uint32_t i = 0; uvllm__http_in_field(in, i, &field, &value); i++)
-    if (field.len == len && strncasecmp(field.base, name, len) == 0) {
-      while (value.len > 0 &&
-             (value.base[value.len - 1] == ' ' || value.base[value.len - 1] == '\t'))
-        value.len--;
-      return value;
-    }
+    if (field.len == len && strncasecmp(field.base, name, len) == 0)
+      return uvllm__trim_blanks(value);
   value.base = NULL;
   value.len = 0;
   return value;
