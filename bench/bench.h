@@ -17,6 +17,7 @@ typedef struct bench_s {
   const char* mode;
   const char* url;    /* scheme://host:port */
   const char* ca;     /* tls: who is trusted */
+  const char* transport; /* of the library: curl or plain; NULL: its own choice */
   uint32_t n;         /* requests, connections, or open streams */
   uint32_t inflight;
   uint32_t multis;
@@ -56,6 +57,7 @@ static inline void bench_set(bench_t* b, int option, const char* value) {
   switch (option) {
     case 'u': b->url = value; break;
     case 'a': b->ca = value; break;
+    case 'x': b->transport = value; break;
     case 'n': b->n = bench_number(value); break;
     case 'c': b->inflight = bench_number(value); break;
     case 'm': b->multis = bench_number(value); break;
@@ -77,7 +79,8 @@ static inline void bench_options(bench_t* b, int argc, char** argv, const char* 
     { "url", 1, NULL, 'u' },     { "ca", 1, NULL, 'a' },      { "n", 1, NULL, 'n' },
     { "inflight", 1, NULL, 'c' }, { "multis", 1, NULL, 'm' },  { "seconds", 1, NULL, 's' },
     { "tokens", 1, NULL, 't' },  { "ttft-ms", 1, NULL, 'f' }, { "itl-ms", 1, NULL, 'i' },
-    { "rpm", 1, NULL, 'r' },     { "tpm", 1, NULL, 'p' },     { NULL, 0, NULL, 0 }
+    { "rpm", 1, NULL, 'r' },     { "tpm", 1, NULL, 'p' },     { "transport", 1, NULL, 'x' },
+    { NULL, 0, NULL, 0 }
   };
   memset(b, 0, sizeof(*b));
   if (argc < 2 || argv[1][0] == '-')

@@ -280,6 +280,17 @@ static void run_limit(void) {
 
 /* ---- all modes ----------------------------------------------------------------------- */
 
+static uvllm_transport transport_of(const char* name) {
+  if (name == NULL)
+    return UVLLM_TRANSPORT_AUTO;
+  if (strcmp(name, "curl") == 0)
+    return UVLLM_TRANSPORT_CURL;
+  if (strcmp(name, "plain") != 0)
+    bench_die("--transport is curl or plain");
+  return UVLLM_TRANSPORT_PLAIN;
+}
+
+
 static void set_provider(const char* url) {
   static char base_url[300], name[] = "x-mock";
   uvllm_kv_t header = { name, strchr(c.b.x_mock, ' ') + 1 };
@@ -293,6 +304,7 @@ static void set_provider(const char* url) {
   p.headers = &header;
   p.nheaders = 1;
   p.ca_file = c.b.ca;
+  p.transport = transport_of(c.b.transport);
   p.limits.requests_per_min = c.b.rpm;
   p.limits.tokens_per_min = c.b.tpm;
   must(uvllm_provider_set(c.client, &p), "uvllm_provider_set");
