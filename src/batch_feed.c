@@ -77,9 +77,12 @@ static int malformed(uvllm_batch_t* b, const char* code, const char* text) {
 }
 
 
+/* With a template a line that has no id is called by its number. */
 static int encode_id(uvllm_batch_t* b, uvllm_str_t id) {
   char number[24];
-  if (id.base == NULL) {
+  if (id.len == 0 && b->template == NULL)
+    return 0;
+  if (id.len == 0) {
     snprintf(number, sizeof(number), "%llu", (unsigned long long) b->number);
     id = uvllm__str(number);
   }
@@ -112,19 +115,25 @@ static int parse_data(uvllm_batch_t* b, uvllm_str_t text, uvllm_str_t* id, uvllm
 }
 
 
+static int parse_line(uvllm_batch_t* b, const uvllm__input_line_t* input, uvllm__fault_t* f) {
+  const uvllm_str_t absent = { NULL, 0 };
+  if (input->err != 0)
+    return uvllm__fault(f, "line_too_long", b->settings.csv
+                        ? "a quote is not closed where it should be, or the row is longer than 16 MiB"
+                        : "the line is longer than 64 MiB", absent);
+  if (b->template != NULL)
+    return parse_data(b, input->text, &b->line.id, f);
+  return uvllm__line_parse(b->line_parser, input->text, &b->line, f);
+}
+
+
 /* Sets b->line, b->text, b->id and b->model. */
-static int parse(uvllm_batch_t* b, uvllm_str_t text, uvllm__fault_t* f) {
+static int parse(uvllm_batch_t* b, const uvllm__input_line_t* input, uvllm__fault_t* f) {
   uvllm__line_t* line = &b->line;
   const uvllm_str_t absent = { NULL, 0 };
-  int err, err_id = 0;
-  if (b->template != NULL) {
-    memset(line, 0, sizeof(*line));
-    err = parse_data(b, text, &line->id, f);
-    err_id = err == 0 || line->id.base != NULL ? encode_id(b, line->id) : 0;
-  } else {
-    err = uvllm__line_parse(b->line_parser, text, line, f);
-    err_id = line->id.base != NULL && line->id.len != 0 ? encode_id(b, line->id) : 0;
-  }
+  memset(line, 0, sizeof(*line));
+  int err = parse_line(b, input, f);
+  int err_id = encode_id(b, line->id);
   if (err != 0 || err_id != 0)
     return err_id != 0 ? err_id : err;
   if (b->settings.model != NULL)
@@ -145,11 +154,7 @@ static int take_line(uvllm_batch_t* b, const uvllm__input_line_t* input) {
   uvllm__buf_clear(&b->model);
   b->number = input->number;
   b->progress.lines++;
-  if (input->err != 0)
-    return malformed(b, "line_too_long", b->settings.csv
-                     ? "a quote is not closed where it should be, or the row is longer than 16 MiB"
-                     : "the line is longer than 64 MiB");
-  int err = parse(b, input->text, &fault);
+  int err = parse(b, input, &fault);
   if (err == UVLLM_EREQUEST)
     return malformed(b, fault.code, fault.text);
   if (err != 0)
