@@ -28,22 +28,6 @@ static int configure_template(uvllm_batch_t* b) {
 }
 
 
-static int configure_prices(uvllm_batch_t* b) {
-  uvllm_json_t map;
-  int err = uvllm_prices_new(&b->prices, &b->alloc);
-  if (err == 0 && b->settings.prices_json != NULL) {
-    err = uvllm_json_parse(b->line_parser, uvllm__str(b->settings.prices_json), &map, NULL);
-    if (err == 0)
-      err = uvllm_prices_read(b->prices, map);
-  }
-  if (err == UVLLM__ENOMEM)
-    uvllm__batch_fail(b, err, "no memory");
-  else if (err != 0)
-    uvllm__batch_fail(b, UV_EINVAL, "the price file is not in LiteLLM's format");
-  return b->status;
-}
-
-
 int uvllm__batch_configure(uvllm_batch_t* b) {
   if (b->settings.output == NULL && !uvllm__is_dry(b)) {
     uvllm__batch_fail(b, UV_EINVAL, "standard input has no name: name an output");
@@ -51,7 +35,7 @@ int uvllm__batch_configure(uvllm_batch_t* b) {
   }
   if (configure_template(b) != 0)
     return b->status;
-  return uvllm__is_dry(b) ? configure_prices(b) : 0;
+  return uvllm__is_dry(b) ? uvllm__dry_run_configure(b) : 0;
 }
 
 
@@ -191,30 +175,6 @@ static int take_header(uvllm_batch_t* b, const uvllm__input_line_t* input) {
 }
 
 
-/* ---- A dry run ---- */
-
-static void estimate(uvllm_batch_t* b) {
-  const uvllm__settings_t* s = &b->settings;
-  uvllm_usage_t u;
-  memset(&u, 0, sizeof(u));
-  const char* model = s->model != NULL ? s->model : b->model.base;
-  uint64_t choices = s->defaults->n > 1 ? s->defaults->n : 1;
-  u.input_tokens = (b->template != NULL ? b->text.len : b->line.body.len) / 4;
-  u.output_tokens = s->defaults->max_tokens != 0 ? s->defaults->max_tokens * choices
-                    : b->template != NULL        ? 0
-                                                 : uvllm__line_max_tokens(&b->line);
-  if (b->line.op == UVLLM_EMBED)
-    u.output_tokens = 0;
-  else
-    b->progress.unbounded += u.output_tokens == 0;
-  uvllm_price(b->prices, s->price_as != NULL ? s->price_as : s->provider, model,
-              s->defaults->service_tier, &u);
-  b->progress.unpriced += (u.flags & UVLLM_USAGE_UNPRICED) != 0;
-  b->progress.requests++;
-  uvllm_usage_add(&b->progress.estimate, &u);
-}
-
-
 /* ---- Submitting ---- */
 
 static void on_retry(uv_timer_t* timer) {
@@ -280,24 +240,30 @@ static uvllm__item_t* new_item(uvllm_batch_t* b) {
 }
 
 
-static int submit_item(uvllm_batch_t* b, uvllm__item_t* item) {
+/* What the line in hand asks for; it lives as long as that. */
+void uvllm__batch_request(const uvllm_batch_t* b, uvllm_request_t* r, uvllm_message_t* message) {
   const uvllm__settings_t* s = &b->settings;
-  uvllm_request_t r = *s->defaults;
-  uvllm_message_t message;
-  r.target.provider = s->provider;
-  r.target.model = s->model != NULL ? s->model : b->model.base;
-  if (b->template != NULL) {
-    memset(&message, 0, sizeof(message));
-    message.role = UVLLM_USER;
-    message.text = uvllm__buf_slice(&b->text);
-    r.messages = &message;
-    r.nmessages = 1;
-    item->bytes = b->text.len;
-  } else {
-    r.op = b->line.op;
-    r.body_json = b->line.body;
-    item->bytes = r.body_json.len;
+  *r = *s->defaults;
+  r->target.provider = s->provider;
+  r->target.model = s->model != NULL ? s->model : b->model.base;
+  if (b->template == NULL) {
+    r->op = b->line.op;
+    r->body_json = b->line.body;
+    return;
   }
+  memset(message, 0, sizeof(*message));
+  message->role = UVLLM_USER;
+  message->text = uvllm__buf_slice(&b->text);
+  r->messages = message;
+  r->nmessages = 1;
+}
+
+
+static int submit_item(uvllm_batch_t* b, uvllm__item_t* item) {
+  uvllm_request_t r;
+  uvllm_message_t message;
+  uvllm__batch_request(b, &r, &message);
+  item->bytes = b->template != NULL ? message.text.len : r.body_json.len;
   return uvllm_submit(b->client, &r, on_event, uvllm__batch_on_done, item, &item->req);
 }
 
@@ -377,7 +343,7 @@ static int next_line(uvllm_batch_t* b) {
   if (r == 1) {
     b->has_line = take_line(b, &input);
     if (b->has_line && uvllm__is_dry(b)) {
-      estimate(b);
+      uvllm__dry_run_line(b);
       b->has_line = 0;
     }
     return 1;

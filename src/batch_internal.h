@@ -5,6 +5,7 @@
  *   batch_prepare.c  opens, locks and checks the files before anything is changed
  *   batch_resume.c   what stands in the files already
  *   batch_feed.c     lines in: skipped, refused or submitted
+ *   batch_dry_run.c  lines in, and only counted
  *   batch_answer.c   results out: one line each
  *   batch_run.c      OUTPUT.run.json
  *
@@ -185,6 +186,11 @@ void uvllm__batch_run(uvllm_batch_t* b);
 /* batch_feed.c */
 int uvllm__batch_configure(uvllm_batch_t* b); /* templates, prices: the error is set */
 void uvllm__batch_pump(uvllm_batch_t* b);
+void uvllm__batch_request(const uvllm_batch_t* b, uvllm_request_t* r, uvllm_message_t* message);
+
+/* batch_dry_run.c */
+int uvllm__dry_run_configure(uvllm_batch_t* b);
+void uvllm__dry_run_line(uvllm_batch_t* b);
 
 /* batch_answer.c */
 void uvllm__batch_on_done(uvllm_req_t* req, const uvllm_result_t* result);

@@ -512,9 +512,10 @@ static void a_dry_run_sends_and_writes_nothing(void** state) {
   assert_int_equal(s->end.malformed, 1);
   assert_int_equal(s->end.unpriced, 1);
   assert_int_equal(s->end.unbounded, 1);
-  assert_int_equal(s->end.estimate.output_tokens, 100);
-  assert_true(s->end.estimate.input_tokens > 20 * 20);
-  assert_true(s->end.estimate.cost_pusd > 0);
+  assert_int_equal(s->end.estimate.output_tokens, 100 + 256);
+  assert_int_equal(s->end.estimate.input_tokens, 20 * 4 + 1); /* "user", "Question 11" */
+  assert_true(s->end.likely_pusd > 0);
+  assert_true(s->end.estimate.cost_pusd > s->end.likely_pusd);
   assert_int_equal(access(s->errors, F_OK), -1);
   char* after = get_text(s->output);
   assert_string_equal(before, after);
@@ -531,6 +532,7 @@ static void a_dry_run_needs_no_output(void** state) {
                                     "\"output_cost_per_token\":0.001}}");
   scene_run(s, 0);
   assert_int_equal(s->end.estimate.cost_pusd, INT64_C(50000000000));
+  assert_int_equal(s->end.likely_pusd, s->end.estimate.cost_pusd); /* input is free */
   assert_int_equal(access(s->output, F_OK), -1);
   assert_int_equal(access(s->run, F_OK), -1);
   s->options.prices_json = test_str("[");

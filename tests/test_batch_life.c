@@ -2,6 +2,7 @@
  * other after all that: nothing answered is lost, nothing recorded is sent again. */
 #include "batch_scene.h"
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <sys/resource.h>
 
@@ -361,6 +362,65 @@ static void an_unpriced_model_under_a_budget_is_refused(void** state) {
   assert_int_equal(s->end.usage.cost_pusd, 0);
 }
 
+static int64_t held_pusd;
+static uint64_t debited;
+
+static void look_what_is_taken(scene_t* s) {
+  uvllm_stats_t stats;
+  uvllm_limiter_state_t limiter;
+  assert_int_equal(uvllm_stats(s->client, NULL, NULL, &stats), 0);
+  if (stats.held_pusd == 0)
+    return;
+  held_pusd = stats.held_pusd;
+  uvllm_limiter_state(uvllm__provider_find(s->client, "openai")->limiter, uv_hrtime(), &limiter);
+  debited = limiter.used[UVLLM_TOKENS_PER_MIN];
+}
+
+static void expect_foretold(scene_t* s) {
+  held_pusd = -1;
+  s->options.flags = UVLLM_BATCH_DRY_RUN | UVLLM_BATCH_RESTART;
+  scene_run(s, 0);
+  assert_int_equal(s->end.requests, 1);
+  uvllm_usage_t foretold = s->end.estimate;
+  s->options.flags = UVLLM_BATCH_RESTART;
+  s->each_turn = look_what_is_taken;
+  scene_run(s, 0);
+  s->each_turn = NULL;
+  assert_int_equal(foretold.input_tokens + foretold.output_tokens, debited);
+  assert_int_equal(foretold.cost_pusd, held_pusd);
+}
+
+/* Whatever a line is, a dry run says of it what a limiter and a budget take. */
+static void a_dry_run_foretells_the_debit_and_the_hold(void** state) {
+  scene_t* s = *state;
+  static const char* const lines[] = {
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o-mini\","
+    "\"max_tokens\":50,\"n\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o-mini\","
+    "\"metadata\":{\"note\":\"this is no part of the prompt\"},\"messages\":[{\"role\":\"user\","
+    "\"content\":\"unbounded\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o\","
+    "\"service_tier\":\"priority\",\"max_completion_tokens\":9,\"messages\":[{\"role\":\"user\","
+    "\"content\":\"now\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/embeddings\",\"body\":{\"model\":"
+    "\"text-embedding-3-small\",\"input\":[\"one\",\"two\"]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/completions\",\"body\":{\"model\":"
+    "\"gpt-3.5-turbo-instruct\",\"prompt\":\"once upon\",\"max_tokens\":4}}\n",
+  };
+  s->mock_options.ttft_ms = 5;
+  s->provider.limits.tokens_per_min = 1000000;
+  for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    put_text(s->input, "w", lines[i]);
+    expect_foretold(s);
+  }
+  put_text(s->input, "w", "{\"x\":\"some text\"}\n");
+  s->options.template_text = "Translate {x}.";
+  s->options.target.model = "gpt-4o-mini";
+  expect_foretold(s);
+  s->defaults.max_tokens = 30;
+  expect_foretold(s);
+}
+
 /* ---- Disk ---- */
 
 static void limit_files(rlim_t bytes) {
@@ -476,6 +536,7 @@ int main(void) {
     T(what_the_budget_does_not_pay_is_taken_up_next_time),
     T(a_dear_line_costs_only_itself),
     T(an_unpriced_model_under_a_budget_is_refused),
+    T(a_dry_run_foretells_the_debit_and_the_hold),
     T(a_full_disk_loses_nothing_that_stands_there),
     T(without_memory_it_ends_and_goes_on),
     T(without_memory_a_resume_changes_nothing),

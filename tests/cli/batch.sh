@@ -108,10 +108,16 @@ check 'nothing came' grep -q '"requests":0,' stats
 check 'nothing was written' [ ! -e dry.jsonl ] 
 check 'nothing was written' [ ! -e dry.jsonl.run.json ]
 out_has '{"dry_run":true,"total":50,"requests":50,"malformed":0,'
-out_has '"output_tokens":3200,'
-check 'an estimate in dollars' grep -qE '"cost_usd":0\.00[0-9]+,' out
+out_has '"input_tokens":300,"output_tokens":3200,"unbounded":0,' # "user" and "Question number 1?"
+check 'an estimate in dollars' grep -qE '"cost_usd":0\.00[0-9]+,"likely_cost_usd":0\.00[0-9]+,' out
 run 0 batch in.jsonl -o dry.jsonl --dry-run
 err_has 'nothing was sent'
+err_has 'tokens out    at most 3,200'
+check 'both costs' grep -qE '  cost          about \$0\.00[0-9]+, at worst \$0\.00[0-9]+$' err
+sed 's/,"max_tokens":64//' in.jsonl > unbounded.jsonl
+run 0 batch unbounded.jsonl --dry-run
+err_has 'tokens out    about 12,800'
+err_has 'unbounded     50 (no max_tokens'
 run 1 batch bad.jsonl -o dry.jsonl --dry-run
 err_has 'malformed     2'
 
