@@ -3,6 +3,7 @@
  * before the last handle is closed, and that is always a loop turn later.
  */
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -109,8 +110,22 @@ static void start_scan(uvllm_batch_t* b) {
 }
 
 
+static void tell_beginning(const uvllm_batch_t* b) {
+  const uvllm__prepared_t* p = &b->prepared;
+  if (p->results_lines + p->errors_lines == 0)
+    uvllm__log(b->client, UVLLM_LOG_INFO, "%s: a new run", b->settings.output);
+  else
+    uvllm__log(b->client, UVLLM_LOG_INFO,
+               "%s: goes on; %llu answers and %llu failures stand there, their lines are skipped",
+               b->settings.output, (unsigned long long) p->results_lines,
+               (unsigned long long) p->errors_lines);
+}
+
+
 void uvllm__batch_run(uvllm_batch_t* b) {
   b->phase = UVLLM__RUNS;
+  if (!uvllm__is_dry(b))
+    tell_beginning(b);
   b->began_ns = uv_hrtime();
   attach_files(b);
   start_scan(b);

@@ -312,11 +312,19 @@ static void tell_restart(uvllm_req_t* req) {
 
 
 /* A 429 or an overload with a time stops the whole provider until then: all who
- * wait would be told the same. */
+ * wait would be told the same. So are all in flight, and only the first is worth
+ * a line. */
 static void freeze_provider(uvllm_req_t* req, int status, uint64_t now) {
   const uvllm__attempt_t* att = req->attempt;
-  if (att->has_retry_after && (status == UVLLM_ERATELIMIT || status == UVLLM_EOVERLOAD))
-    uvllm_limiter_freeze(req->provider->limiter, now + att->retry_after_ns);
+  uvllm__provider_t* p = req->provider;
+  uvllm_limiter_state_t before;
+  if (!att->has_retry_after || (status != UVLLM_ERATELIMIT && status != UVLLM_EOVERLOAD))
+    return;
+  uvllm_limiter_state(p->limiter, now, &before);
+  uvllm_limiter_freeze(p->limiter, now + att->retry_after_ns);
+  if (before.frozen_until_ns <= now && att->retry_after_ns != 0)
+    uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s: frozen for %llu ms by an answer %d",
+               p->name, (unsigned long long) (att->retry_after_ns / UVLLM__MS), att->http_status);
 }
 
 

@@ -72,6 +72,8 @@ typedef struct run_s {
   uvllm_batch_t* batch; /* NULL: it has ended */
   cli_progress_t progress;
   int has_progress;
+  cli_narrator_t narrator;
+  int narrates;
   uv_signal_t signals[2];
   int nsignals; /* how often it was asked to stop */
   cli_summary_file_t summary;
@@ -205,6 +207,8 @@ static void report(run_t* r, int err, const uvllm_batch_progress_t* p) {
   if (p->input_changed)
     cli_note(UVLLM_LOG_WARN, "%s is not the input that %s was begun with",
              r->args->common.operands[0], p->output);
+  if (tells && r->narrates)
+    cli_narrate_end(p);
   int status = cli_summary_close(&r->summary, tells ? p : NULL, dry_run);
   if (tells && r->args->common.json)
     status = cli_summary_write(stdout, "standard output", p, dry_run) != 0 ? CLI_USAGE : status;
@@ -218,6 +222,8 @@ static void on_done(uvllm_batch_t* batch, int err, const uvllm_batch_progress_t*
   run_t* r = uvllm_batch_data(batch);
   if (r->has_progress)
     cli_progress_stop(&r->progress);
+  if (r->narrates)
+    cli_narrate_stop(&r->narrator);
   report(r, err, p);
   for (int i = 0; i < 2; i++)
     uv_close((uv_handle_t*) &r->signals[i], NULL);
@@ -272,6 +278,13 @@ static void start_progress(run_t* r) {
 }
 
 
+static void start_narrator(run_t* r, const cli_session_options_t* o) {
+  r->narrates = r->args->common.verbosity > 0 && (r->args->flags & UVLLM_BATCH_DRY_RUN) == 0;
+  if (r->narrates)
+    cli_narrate_start(&r->narrator, &r->session, o, r->batch);
+}
+
+
 static int run_with(run_t* r) {
   const batch_args_t* a = r->args;
   cli_session_options_t o = { a->common.provider != NULL ? a->common.provider : "openai",
@@ -292,6 +305,7 @@ static int run_with(run_t* r) {
     if (status == 0) {
       start_signals(r);
       start_progress(r);
+      start_narrator(r, &o);
       uv_run(&r->session.loop, UV_RUN_DEFAULT);
       status = r->status;
       r->summary.path = NULL; /* closed by report() */

@@ -162,6 +162,7 @@ typedef struct cli_session_s {
   uv_loop_t loop;
   uvllm_client_t* client;
   cli_mock_t* mock;         /* NULL: none */
+  const char* base_url;     /* NULL: the provider's own, or the mock's */
   const char* price_as;     /* provider for prices */
   uvllm_str_t prices_json;  /* --prices; absent: none */
 } cli_session_t;
