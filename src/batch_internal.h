@@ -1,6 +1,7 @@
 /* The batch's inside: a reader of lines, a client that answers them, an output.
  *
- *   batch.c          its life: start, phases, stop, the end
+ *   batch.c          its life: start, phases, the end
+ *   batch_progress.c what the caller may ask: to stop, how far it is
  *   batch_options.c  copies what the caller says, names the files
  *   batch_prepare.c  opens, locks and checks the files before anything is changed
  *   batch_resume.c   what stands in the files already

@@ -258,6 +258,7 @@ int uvllm__req_enqueue(uvllm_req_t* req);
 void uvllm__req_finish(uvllm_req_t* req, int status);
 void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then free */
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);
+void uvllm__req_last_attempt(uvllm_req_t* req); /* none follows the one under way */
 void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_t max);
 /* The next moment at which something is due for it; and doing it. */
 void uvllm__req_arm(uvllm_req_t* req);

@@ -357,6 +357,11 @@ void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
 }
 
 
+void uvllm__req_last_attempt(uvllm_req_t* req) {
+  req->request->max_attempts = req->attempts;
+}
+
+
 /* ---- What the caller may do ----------------------------------------------------------------- */
 
 void uvllm_cancel(uvllm_req_t* req) {

@@ -177,6 +177,8 @@ static int exit_status(int err, const uvllm_batch_progress_t* p) {
     case 0: return p->failed + p->malformed > 0 ? CLI_FAILED : CLI_OK;
     case UV_ECANCELED: return CLI_INTERRUPTED;
     case UVLLM_EBUDGET: return CLI_BUDGET;
+    case UVLLM_EAUTH:
+    case UVLLM_EQUOTA: return CLI_FAILED;
     default: return CLI_USAGE;
   }
 }
@@ -184,18 +186,23 @@ static int exit_status(int err, const uvllm_batch_progress_t* p) {
 
 /* Where it did not even begin there is nothing to sum up. */
 static int has_begun(int err, const uvllm_batch_progress_t* p) {
-  return err == 0 || err == UV_ECANCELED || err == UVLLM_EBUDGET || p->succeeded + p->failed > 0;
+  return err == 0 || err == UV_ECANCELED || err == UVLLM_EBUDGET || err == UVLLM_EAUTH ||
+         err == UVLLM_EQUOTA || p->succeeded + p->failed > 0;
 }
 
 
 static void tell_error(const run_t* r, int err) {
   const char* why = uvllm_batch_error(r->batch);
-  const char* hint = "";
+  char* variable = cli_key_variable(r->session.provider);
+  if (*why == '\0')
+    why = uvllm_strerror(err);
   if (err == UVLLM_EUNPRICED)
-    hint = "; --prices FILE adds some, --allow-unpriced lets it run uncounted";
-  else if (err == UVLLM_ENOKEY)
-    hint = "; set PROVIDER_API_KEY, such as OPENAI_API_KEY";
-  cli_error("%s%s", *why != '\0' ? why : uvllm_strerror(err), hint);
+    cli_error("%s; --prices FILE adds some, --allow-unpriced lets it run uncounted", why);
+  else if (err == UVLLM_ENOKEY || err == UVLLM_EAUTH || err == UVLLM_EQUOTA)
+    cli_error("%s; the key is read from %s", why, variable);
+  else
+    cli_error("%s", why);
+  free(variable);
 }
 
 

@@ -24,6 +24,11 @@ static char* variable_name(const char* provider, const char* suffix) {
 }
 
 
+char* cli_key_variable(const char* provider) {
+  return variable_name(provider, "_API_KEY");
+}
+
+
 /* --base-url, else the variable; NULL: the provider's own. */
 static const char* find_base_url(const char* provider, const char* option) {
   if (option != NULL)
@@ -91,7 +96,7 @@ static int needs_key(const char* base_url) {
 
 
 static int add_key(cli_session_t* s, const cli_session_options_t* options, int is_needed) {
-  char* variable = variable_name(options->provider, "_API_KEY");
+  char* variable = cli_key_variable(options->provider);
   const char* value = getenv(variable);
   int status = 0;
   if (has_env(value)) {
@@ -147,6 +152,7 @@ int cli_session_open(cli_session_t* s, const cli_common_t* common,
   const char* base_url = find_base_url(options->provider, common->base_url);
   int is_mock = strcmp(options->provider, "mock") == 0;
   memset(s, 0, sizeof(*s));
+  s->provider = options->provider;
   s->base_url = base_url;
   if (check_provider(options->provider, base_url) != 0)
     return CLI_USAGE;

@@ -119,6 +119,7 @@ static void print_run(const uvllm_batch_progress_t* p) {
   count_row("malformed", p->malformed, " of the failed");
   count_row("skipped", p->skipped, " (in the files before)");
   count_row("unaffordable", p->unaffordable, " (the next run takes them up)");
+  count_row("rejected", p->rejected, " for the key or its quota (the next run takes them up)");
   count_row("cancelled", p->cancelled, " (the next run takes them up)");
   count_row("not written", p->unwritten, " (the next run takes them up)");
   row("time", "%.*f s, %.1f requests/s", p->duration_ns < 10 * SECOND ? 2 : 0,
@@ -209,6 +210,7 @@ static void put_run(uvllm_json_writer_t* w, const uvllm_batch_progress_t* p) {
   put_count(w, "succeeded", p->succeeded);
   put_count(w, "failed", p->failed);
   put_count(w, "skipped", p->skipped);
+  put_count(w, "rejected", p->rejected);
   put_decimal(w, "duration_s", (double) p->duration_ns / SECOND);
   put_decimal(w, "requests_per_s", per_second(p));
   put_count(w, "input_tokens", p->usage.input_tokens);

@@ -16,7 +16,7 @@ check 'answers in the schema of OpenAI' [ 50 -eq "$(grep -cE \
   in.results.jsonl)" ]
 
 it 'sums up as JSON, with the members that are promised'
-members='total succeeded failed skipped duration_s requests_per_s input_tokens cached_input_tokens
+members='total succeeded failed skipped rejected duration_s requests_per_s input_tokens cached_input_tokens
 output_tokens reasoning_tokens cost_usd unpriced attempts retries http_429 latency_ms p50 p90 p99 max
 first_token_ms p50 p90 p99 max cpu_s peak_rss_bytes'
 equal 'the list of members' "$(grep -oE '"[a-z0-9_]+":' summary.json | tr -d '":' | xargs)" \
@@ -130,6 +130,30 @@ answered=$(wc -l < b.jsonl)
 run 0 batch in.jsonl -o b.jsonl -m mock/gpt-4o-mini --budget 1 --json
 out_has "\"skipped\":$answered,"
 all_once 50 b.jsonl
+
+it 'stops at a key that is rejected or spent, and goes on with another'
+serve --require-key sk-right
+export LOCAL_API_KEY=sk-wrong-one
+run 1 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --concurrency 4 --json
+err_has 'local: provider rejected the key: Incorrect API key provided: '
+err_has '; set another key, then run it again to go on; the key is read from LOCAL_API_KEY'
+err_has_not wrong-one
+out_has '"total":50,"succeeded":0,"failed":0,"skipped":0,"rejected":'
+get /mock/stats > stats
+check 'few were sent' grep -qE '"requests":([1-9]|1[0-9]),' stats
+check 'they stand in no file' [ ! -s k.jsonl ]
+check 'they stand in no file' [ ! -e k.errors.jsonl ]
+LOCAL_API_KEY=sk-right
+run 1 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --concurrency 4 \
+  --header 'x-mock: status=429,quota'
+err_has 'local: quota or credit is spent: You exceeded your current quota'
+err_has '; add credit or set another key, then run it again to go on'
+check 'the summary says it' grep -qE '^  rejected      [0-9]+ for the key or its quota' err
+run 0 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --json
+out_has '"skipped":0,"rejected":0,'
+all_once 50 k.jsonl
+unset LOCAL_API_KEY
+stop_server
 
 it 'refuses what has no price under a budget'
 run 2 batch in.jsonl -o n.jsonl -m mock/nobody-knows --budget 1
