@@ -10,6 +10,7 @@
  *   attempt_pool.c  attempts made ready, and taken back
  *   deliver.c   what an adapter tells, to the caller's event_cb
  *   retry.c     when again (pure)
+ *   park.c      requests that are not to begin another attempt for now
  *   account.c   settling limits and money
  *   stats.c     counters
  *
@@ -92,6 +93,7 @@ typedef enum {
   UVLLM__QUEUED,    /* in its provider's lane */
   UVLLM__RUNNING,   /* an attempt is under way */
   UVLLM__BACKOFF,   /* waits to enter the lane again */
+  UVLLM__PARKED,    /* would be in the lane, were it not held back */
   UVLLM__FINISHING, /* in the finish queue */
   UVLLM__DONE
 } uvllm__req_state;
@@ -124,11 +126,14 @@ struct uvllm_req_s {
   uvllm__req_state state;
   int status;
   int paused, in_resumed;
+  int held_back;                /* no attempt begins */
   int delivered;                /* event_cb has seen content */
   int priority;
   uint64_t paused_ns;
   int64_t key;                  /* its place in the queue, kept over retries */
   uint64_t retry_at_ns;
+  uint64_t parked_ns;           /* since when it is parked */
+  uint64_t stood_ns;            /* how long it was: its total clock stood still */
 
   uvllm__attempt_t* attempt;
   int last_error;
@@ -255,6 +260,7 @@ void uvllm__request_free(const uvllm_alloc_t* alloc, uvllm_request_t* request, s
 /* req.c */
 void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state);
 int uvllm__req_enqueue(uvllm_req_t* req);
+void uvllm__req_leave_lane(uvllm_req_t* req);
 void uvllm__req_finish(uvllm_req_t* req, int status);
 void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then free */
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);
@@ -264,6 +270,12 @@ void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_
 void uvllm__req_arm(uvllm_req_t* req);
 void uvllm__req_on_time(uvllm_req_t* req, uint64_t now);
 void uvllm__req_free(uvllm_req_t* req);
+
+/* park.c: from the call on no attempt of it begins, and while it could its total
+ * clock stands still. Idempotent, in every state, as is unpark. */
+void uvllm__req_park(uvllm_req_t* req);
+void uvllm__req_unpark(uvllm_req_t* req);
+void uvllm__req_enter_lane(uvllm_req_t* req); /* or it is parked */
 
 /* dispatch.c: attempts for the lanes' heads; 1 if more could start next turn. */
 int uvllm__dispatch(uvllm_client_t* c, uint64_t now);
