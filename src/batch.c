@@ -29,6 +29,7 @@ void uvllm__batch_fail(uvllm_batch_t* b, int err, const char* format, ...) {
 /* ---- The parts tell ---- */
 
 static void look_for_errors(uvllm_batch_t* b) {
+  uvllm__batch_look_for_space(b);
   if (b->output.err != 0)
     uvllm__batch_fail(b, b->output.err, "%s: %s", b->output.err_path,
                       uvllm_strerror(b->output.err));
@@ -145,16 +146,10 @@ void uvllm__batch_run(uvllm_batch_t* b) {
 }
 
 
-static int order_is_stuck(const uvllm_batch_t* b) {
-  return b->output.err != 0 || b->order.err != 0;
-}
-
-
 static int run_is_over(const uvllm_batch_t* b) {
   int no_more = b->input_done || b->status != 0 || b->stopping ||
                 b->refusals >= UVLLM__BUDGET_REFUSALS;
-  return no_more && b->ninflight == 0 &&
-         (b->order.head == b->order.tail || order_is_stuck(b));
+  return no_more && b->ninflight == 0 && uvllm__batch_is_written(b);
 }
 
 
@@ -163,6 +158,7 @@ static int run_is_over(const uvllm_batch_t* b) {
 static void stop_parts(uvllm_batch_t* b) {
   b->phase = UVLLM__STOPPING_PARTS;
   uv_timer_stop(&b->retry_timer);
+  uv_timer_stop(&b->space.timer);
   b->scan.stop = 1;
   if (b->reader_open && uvllm__reader_close(&b->reader, on_input_closed))
     b->reader_open = 0;
@@ -171,10 +167,11 @@ static void stop_parts(uvllm_batch_t* b) {
 
 static void conclude(uvllm_batch_t* b) {
   const uvllm_batch_progress_t* p = &b->progress;
-  uint64_t unwritten = uvllm__output_unwritten(&b->output) + b->order.nfinished + b->lost;
+  uint64_t unwritten = uvllm__batch_unwritten(b) + b->lost;
   b->progress.unwritten = unwritten;
   b->ended_ns = uv_hrtime();
   if (unwritten != 0) {
+    uvllm__batch_fail(b, UV_ENOSPC, "%s: %s", b->settings.output, uvllm_strerror(UV_ENOSPC));
     size_t n = strlen(b->error);
     snprintf(b->error + n, sizeof(b->error) - n, "; %llu answers could not be written, the next "
              "run asks for them again", (unsigned long long) unwritten);
@@ -238,10 +235,11 @@ static void on_tidied(uv_work_t* job, int status) {
                       t->path == b->settings.run ? "" : "not put in the input's order: ",
                       uvllm_strerror(t->err));
   b->phase = UVLLM__CLOSING;
-  uv_handle_t* handles[] = { (uv_handle_t*) &b->retry_timer, (uv_handle_t*) &b->output.write_timer,
+  uv_handle_t* handles[] = { (uv_handle_t*) &b->retry_timer, (uv_handle_t*) &b->space.timer,
+                             (uv_handle_t*) &b->output.write_timer,
                              (uv_handle_t*) &b->output.sync_timer };
-  b->nhandles = 3;
-  for (int i = 0; i < 3; i++) {
+  b->nhandles = 4;
+  for (int i = 0; i < 4; i++) {
     handles[i]->data = b;
     uv_close(handles[i], on_closed);
   }
@@ -348,7 +346,10 @@ static int allocate_parts(uvllm_batch_t* b) {
 
 static void init_handles(uvllm_batch_t* b) {
   uv_timer_init(b->loop, &b->retry_timer);
-  b->retry_timer.data = b;
+  uv_timer_init(b->loop, &b->space.timer);
+  b->retry_timer.data = b->space.timer.data = b;
+  b->space.retry_ms = UVLLM__SPACE_RETRY_MS;
+  b->space.wait_ms = UVLLM__SPACE_WAIT_MS;
   uvllm__output_init(&b->output, &b->alloc, b->loop);
   b->output.data = b;
   b->output.written_cb = on_written;

@@ -316,7 +316,8 @@ static int submit(uvllm_batch_t* b) {
 
 static int has_room(const uvllm_batch_t* b) {
   const uvllm__settings_t* s = &b->settings;
-  if (b->phase != UVLLM__RUNS || b->status != 0 || b->stopping || b->output.err != 0)
+  if (b->phase != UVLLM__RUNS || b->status != 0 || b->stopping || b->output.err != 0 ||
+      b->space.lacking)
     return 0;
   if (b->refusals >= UVLLM__BUDGET_REFUSALS || uvllm__output_full(&b->output))
     return 0;

@@ -1,12 +1,24 @@
 /* What the caller may ask of a batch: to stop, how far it is, what ended it. */
 #include "batch_internal.h"
+#include "internal.h"
 
 
+void uvllm__batch_cancel_waiting(uvllm_batch_t* b) {
+  for (uvllm__item_t* item = b->items.next; item != &b->items; item = item->next)
+    if (item->req->state != UVLLM__RUNNING)
+      uvllm_cancel(item->req);
+}
+
+
+/* What waits for another attempt is on its way and gets it; while the disk is full
+ * it would wait for that, too. */
 void uvllm_batch_stop(uvllm_batch_t* b) {
   b->stopping++;
   for (uvllm__item_t* item = b->items.next; item != &b->items; item = item->next)
     if (b->stopping == 2 || !item->sent)
       uvllm_cancel(item->req);
+  if (b->space.lacking)
+    uvllm__batch_cancel_waiting(b);
   if (b->phase == UVLLM__RUNS)
     uvllm__batch_step(b);
 }
@@ -48,6 +60,7 @@ void uvllm__batch_progress(const uvllm_batch_t* b, uvllm_batch_progress_t* out, 
   p.first_token = times_of(&b->first_token);
   p.output = b->settings.output != NULL ? b->settings.output : "";
   p.errors = b->settings.errors != NULL ? b->settings.errors : "";
+  p.waiting_for_space = b->space.lacking && b->ended_ns == 0 ? uvllm__batch_unwritten(b) : 0;
   fill_waiting(b, &p);
   memcpy(out, &p, size < sizeof(p) ? size : sizeof(p));
 }

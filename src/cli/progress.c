@@ -170,6 +170,8 @@ static void build(line_t* line, const cli_progress_t* p, const uvllm_batch_progr
   add(line, 8, "", "%s tok/s", short_number(tokens_per_s, text));
   add(line, 5, "", "%" PRIu64 " in flight", b->inflight);
   add_waiting(line, b);
+  if (b->waiting_for_space > 0)
+    add(line, 0, "31", "disk full, %" PRIu64 " answers wait", b->waiting_for_space);
   if (b->failed > 0)
     add(line, 2, "31", "%" PRIu64 " error%s", b->failed, b->failed == 1 ? "" : "s");
   add_cost(line, b, left);
