@@ -102,9 +102,11 @@ static int parse_data(uvllm_batch_t* b, uvllm_str_t text, uvllm_str_t* id, uvllm
 static int parse_line(uvllm_batch_t* b, const uvllm__input_line_t* input, uvllm__fault_t* f) {
   const uvllm_str_t absent = { NULL, 0 };
   if (input->err != 0)
-    return uvllm__fault(f, "line_too_long", b->settings.csv
-                        ? "a quote is not closed where it should be, or the row is longer than 16 MiB"
-                        : "the line is longer than 64 MiB", absent);
+    return uvllm__fault(f, "line_too_long",
+                        b->settings.csv ? "a quote is not closed where it should be, or the row is "
+                                          "longer than 16 MiB"
+                                        : "the line is longer than 64 MiB",
+                        absent);
   if (b->template != NULL)
     return parse_data(b, input->text, &b->line.id, f);
   return uvllm__line_parse(b->line_parser, input->text, &b->line, f);

@@ -34,6 +34,8 @@ static int take(uvllm_req_t* req, uint64_t now) {
     p->waits = UVLLM__WAITS_FOR_BUDGET;
     p->wake_ns = UVLLM__NEVER;
   }
+  if (err == UVLLM_EBUDGET)
+    uvllm__explain_budget(req, worst);
   if (err != 0)
     return err;
   req->debit = uvllm__facts_debit(&req->facts, req->request, c->estimate);
@@ -43,6 +45,8 @@ static int take(uvllm_req_t* req, uint64_t now) {
   uvllm_tracker_release(c->tracker, &req->hold);
   if (err == UV_EAGAIN)
     p->waits = UVLLM__WAITS_FOR_LIMIT;
+  else if (err == UVLLM_ELIMIT)
+    uvllm__explain_limit(req, now);
   return err;
 }
 

@@ -6,6 +6,7 @@
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
  *   req.c       a request's states and its one exit
  *   dispatch.c  lanes: limits and budget, then an attempt
+ *   explain.c   why neither will ever do, in words
  *   attempt.c   one attempt: build, exchange, outcome
  *   attempt_pool.c  attempts made ready, and taken back
  *   deliver.c   what an adapter tells, to the caller's event_cb
@@ -280,6 +281,10 @@ void uvllm__req_enter_lane(uvllm_req_t* req); /* or it is parked */
 /* dispatch.c: attempts for the lanes' heads; 1 if more could start next turn. */
 int uvllm__dispatch(uvllm_client_t* c, uint64_t now);
 void uvllm__lanes_may_go(uvllm_client_t* c); /* a limit, hold or place is free again */
+
+/* explain.c: the result's message for UVLLM_EBUDGET and UVLLM_ELIMIT */
+void uvllm__explain_budget(uvllm_req_t* req, int64_t worst_pusd);
+void uvllm__explain_limit(uvllm_req_t* req, uint64_t now);
 
 /* attempt.c */
 int uvllm__attempt_start(uvllm_req_t* req, uint64_t now);

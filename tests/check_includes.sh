@@ -12,7 +12,7 @@ shift 3
 
 # What touches the loop, sockets, files or their error codes. A module that does
 # not stand here is pure.
-impure="account attempt attempt_* batch batch_* client curl_* deliver dispatch dns error http_curl limiter_uv
+impure="account attempt attempt_* batch batch_* client curl_* deliver dispatch dns error explain http_curl limiter_uv
         log origin park provider req request_copy stats submit"
 # Of a family that does, these parts do not.
 pure_parts="batch_csv batch_hash batch_hist batch_ids batch_line batch_template"

@@ -259,6 +259,16 @@ static void a_server_that_is_not_there_has_no_response(void** state) {
   assert_int_equal(count_in(s->errors, "\"response\":null"), 3);
 }
 
+static void what_no_limit_admits_says_so(void** state) {
+  scene_t* s = *state;
+  put_requests(s, 1, 1, "w");
+  s->provider.limits.tokens_per_min = 8;
+  scene_run(s, 0);
+  assert_int_equal(s->end.failed, 1);
+  assert_int_equal(count_in(s->errors, "\"code\":\"elimit\",\"message\":\"it counts as 9, and the "
+                                       "limit is 8 tokens a minute\""), 1);
+}
+
 static void retries_and_429_are_counted(void** state) {
   scene_t* s = *state;
   const uvllm_kv_t header = { "x-mock", "status=429,retry-after-ms=1,once" };
@@ -625,6 +635,7 @@ int main(void) {
     T(an_answer_that_is_no_json_has_no_body),
     T(an_answer_of_invalid_utf8_is_made_valid),
     T(a_server_that_is_not_there_has_no_response),
+    T(what_no_limit_admits_says_so),
     T(retries_and_429_are_counted),
     T(bad_lines_are_reported_by_their_number),
     T(bad_lines_are_reported_once),
