@@ -129,10 +129,8 @@ static void print_run(const uvllm_batch_progress_t* p) {
   row("attempts", "%s", cli_grouped(p->attempts, n));
   count_row("retries", p->retries, "");
   count_row("429 answers", p->http_429, "");
-  if (p->succeeded > 0) {
+  if (p->succeeded > 0) /* answers come whole: the first token would say the same */
     times_row("latency", &p->latency);
-    times_row("first token", &p->first_token);
-  }
   file_rows(p);
 }
 

@@ -11,6 +11,8 @@ equal 'standard output' "$(cat out)" ''
 err_has 'succeeded     50 of 50'
 err_has 'tokens out    800'
 err_has 'cost          $0.000'
+err_has '  latency       p50 '
+err_has_not 'first token'
 check 'answers in the schema of OpenAI' [ 50 -eq "$(grep -cE \
   '^\{"id":"[^"]+","custom_id":"q-[0-9]{4}","response":\{"status_code":200,"request_id":.*,"body":\{.*"error":null\}$' \
   in.results.jsonl)" ]
