@@ -28,7 +28,7 @@ void uvllm__batch_fail(uvllm_batch_t* b, int err, const char* format, ...) {
 
 /* ---- The parts tell ---- */
 
-static void look_for_errors(uvllm_batch_t* b) {
+static void look_at_files(uvllm_batch_t* b) {
   uvllm__batch_look_for_space(b);
   if (b->output.err != 0)
     uvllm__batch_fail(b, b->output.err, "%s: %s", b->output.err_path,
@@ -42,13 +42,13 @@ static void look_for_errors(uvllm_batch_t* b) {
 static void on_written(uvllm__output_t* o) {
   uvllm_batch_t* b = o->data;
   uvllm__order_drain(&b->order);
-  look_for_errors(b);
+  look_at_files(b);
   uvllm__batch_pump(b);
 }
 
 
 static void on_moved(uvllm__order_t* o) {
-  look_for_errors(o->data);
+  look_at_files(o->data);
   uvllm__batch_pump(o->data);
 }
 
@@ -249,7 +249,7 @@ static void on_tidied(uv_work_t* job, int status) {
 static void on_finished(uvllm__output_t* o) {
   uvllm_batch_t* b = o->data;
   uvllm__prepared_t* p = &b->prepared;
-  look_for_errors(b); /* the last write and sync may have been the first to fail */
+  look_at_files(b); /* the last write and sync may have been the first to fail */
   conclude(b);
   b->phase = UVLLM__TIDYING;
   uvllm__ids_free(&b->ids);
