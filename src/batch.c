@@ -3,6 +3,7 @@
  * before the last handle is closed, and that is always a loop turn later.
  */
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -19,12 +20,16 @@ void uvllm__batch_fail(uvllm_batch_t* b, int err, const char* format, ...) {
   va_start(args, format);
   vsnprintf(b->error, sizeof(b->error), format, args);
   va_end(args);
+  for (char* p = b->error; *p != '\0'; p++)
+    if ((unsigned char) *p < 0x20 || *p == 0x7f) /* a provider's words may have lines */
+      *p = ' ';
 }
 
 
 /* ---- The parts tell ---- */
 
-static void look_for_errors(uvllm_batch_t* b) {
+static void look_at_files(uvllm_batch_t* b) {
+  uvllm__batch_look_for_space(b);
   if (b->output.err != 0)
     uvllm__batch_fail(b, b->output.err, "%s: %s", b->output.err_path,
                       uvllm_strerror(b->output.err));
@@ -37,13 +42,13 @@ static void look_for_errors(uvllm_batch_t* b) {
 static void on_written(uvllm__output_t* o) {
   uvllm_batch_t* b = o->data;
   uvllm__order_drain(&b->order);
-  look_for_errors(b);
+  look_at_files(b);
   uvllm__batch_pump(b);
 }
 
 
 static void on_moved(uvllm__order_t* o) {
-  look_for_errors(o->data);
+  look_at_files(o->data);
   uvllm__batch_pump(o->data);
 }
 
@@ -109,8 +114,22 @@ static void start_scan(uvllm_batch_t* b) {
 }
 
 
+static void tell_beginning(const uvllm_batch_t* b) {
+  const uvllm__prepared_t* p = &b->prepared;
+  if (p->results_lines + p->errors_lines == 0)
+    uvllm__log(b->client, UVLLM_LOG_INFO, "%s: a new run", b->settings.output);
+  else
+    uvllm__log(b->client, UVLLM_LOG_INFO,
+               "%s: goes on; %llu answers and %llu failures stand there, their lines are skipped",
+               b->settings.output, (unsigned long long) p->results_lines,
+               (unsigned long long) p->errors_lines);
+}
+
+
 void uvllm__batch_run(uvllm_batch_t* b) {
   b->phase = UVLLM__RUNS;
+  if (!uvllm__is_dry(b))
+    tell_beginning(b);
   b->began_ns = uv_hrtime();
   attach_files(b);
   start_scan(b);
@@ -127,16 +146,10 @@ void uvllm__batch_run(uvllm_batch_t* b) {
 }
 
 
-static int order_is_stuck(const uvllm_batch_t* b) {
-  return b->output.err != 0 || b->order.err != 0;
-}
-
-
 static int run_is_over(const uvllm_batch_t* b) {
   int no_more = b->input_done || b->status != 0 || b->stopping ||
                 b->refusals >= UVLLM__BUDGET_REFUSALS;
-  return no_more && b->ninflight == 0 &&
-         (b->order.head == b->order.tail || order_is_stuck(b));
+  return no_more && b->ninflight == 0 && uvllm__batch_is_written(b);
 }
 
 
@@ -145,6 +158,7 @@ static int run_is_over(const uvllm_batch_t* b) {
 static void stop_parts(uvllm_batch_t* b) {
   b->phase = UVLLM__STOPPING_PARTS;
   uv_timer_stop(&b->retry_timer);
+  uv_timer_stop(&b->space.timer);
   b->scan.stop = 1;
   if (b->reader_open && uvllm__reader_close(&b->reader, on_input_closed))
     b->reader_open = 0;
@@ -153,10 +167,11 @@ static void stop_parts(uvllm_batch_t* b) {
 
 static void conclude(uvllm_batch_t* b) {
   const uvllm_batch_progress_t* p = &b->progress;
-  uint64_t unwritten = uvllm__output_unwritten(&b->output) + b->order.nfinished + b->lost;
+  uint64_t unwritten = uvllm__batch_unwritten(b) + b->lost;
   b->progress.unwritten = unwritten;
   b->ended_ns = uv_hrtime();
   if (unwritten != 0) {
+    uvllm__batch_fail(b, UV_ENOSPC, "%s: %s", b->settings.output, uvllm_strerror(UV_ENOSPC));
     size_t n = strlen(b->error);
     snprintf(b->error + n, sizeof(b->error) - n, "; %llu answers could not be written, the next "
              "run asks for them again", (unsigned long long) unwritten);
@@ -220,10 +235,11 @@ static void on_tidied(uv_work_t* job, int status) {
                       t->path == b->settings.run ? "" : "not put in the input's order: ",
                       uvllm_strerror(t->err));
   b->phase = UVLLM__CLOSING;
-  uv_handle_t* handles[] = { (uv_handle_t*) &b->retry_timer, (uv_handle_t*) &b->output.write_timer,
+  uv_handle_t* handles[] = { (uv_handle_t*) &b->retry_timer, (uv_handle_t*) &b->space.timer,
+                             (uv_handle_t*) &b->output.write_timer,
                              (uv_handle_t*) &b->output.sync_timer };
-  b->nhandles = 3;
-  for (int i = 0; i < 3; i++) {
+  b->nhandles = 4;
+  for (int i = 0; i < 4; i++) {
     handles[i]->data = b;
     uv_close(handles[i], on_closed);
   }
@@ -233,7 +249,7 @@ static void on_tidied(uv_work_t* job, int status) {
 static void on_finished(uvllm__output_t* o) {
   uvllm_batch_t* b = o->data;
   uvllm__prepared_t* p = &b->prepared;
-  look_for_errors(b); /* the last write and sync may have been the first to fail */
+  look_at_files(b); /* the last write and sync may have been the first to fail */
   conclude(b);
   b->phase = UVLLM__TIDYING;
   uvllm__ids_free(&b->ids);
@@ -330,7 +346,10 @@ static int allocate_parts(uvllm_batch_t* b) {
 
 static void init_handles(uvllm_batch_t* b) {
   uv_timer_init(b->loop, &b->retry_timer);
-  b->retry_timer.data = b;
+  uv_timer_init(b->loop, &b->space.timer);
+  b->retry_timer.data = b->space.timer.data = b;
+  b->space.retry_ms = UVLLM__SPACE_RETRY_MS;
+  b->space.wait_ms = UVLLM__SPACE_WAIT_MS;
   uvllm__output_init(&b->output, &b->alloc, b->loop);
   b->output.data = b;
   b->output.written_cb = on_written;
@@ -368,67 +387,4 @@ int uvllm_batch_start(uvllm_batch_t** out, uv_loop_t* loop, uvllm_client_t* clie
   else
     uvllm__batch_prepare(b);
   return 0;
-}
-
-
-/* ---- What the caller may ask ---- */
-
-void uvllm_batch_stop(uvllm_batch_t* b) {
-  b->stopping++;
-  for (uvllm__item_t* item = b->items.next; item != &b->items; item = item->next)
-    if (b->stopping == 2 || !item->sent)
-      uvllm_cancel(item->req);
-  if (b->phase == UVLLM__RUNS)
-    uvllm__batch_step(b);
-}
-
-
-static uvllm_batch_times_t times_of(const uvllm__hist_t* h) {
-  uvllm_batch_times_t t;
-  t.p50 = (double) uvllm__hist_quantile(h, 0.5) / 1000;
-  t.p90 = (double) uvllm__hist_quantile(h, 0.9) / 1000;
-  t.p99 = (double) uvllm__hist_quantile(h, 0.99) / 1000;
-  t.max = (double) h->max / 1000;
-  return t;
-}
-
-
-/* The client may have other work: what is ours is at most what is in flight. */
-static void fill_waiting(const uvllm_batch_t* b, uvllm_batch_progress_t* p) {
-  uvllm_stats_t s;
-  p->inflight = b->ninflight;
-  if (b->ninflight == 0 ||
-      uvllm_stats(b->client, b->settings.provider, b->settings.defaults->tag, &s) != 0)
-    return;
-  if (s.inflight < b->ninflight)
-    p->inflight = s.inflight;
-  p->waiting = b->ninflight - p->inflight;
-  p->waiting_for_limit = s.waiting_limit;
-  p->waiting_for_retry = s.waiting_retry;
-  p->waiting_for_budget = s.waiting_budget;
-}
-
-
-void uvllm__batch_progress(const uvllm_batch_t* b, uvllm_batch_progress_t* out, size_t size) {
-  uvllm_batch_progress_t p = b->progress;
-  uint64_t end = b->ended_ns != 0 ? b->ended_ns : uv_hrtime();
-  p.succeeded = b->output.files[UVLLM__OUT_RESULTS].nlines;
-  p.failed = b->output.files[UVLLM__OUT_ERRORS].nlines;
-  p.duration_ns = b->began_ns != 0 && end > b->began_ns ? end - b->began_ns : 0;
-  p.latency = times_of(&b->latency);
-  p.first_token = times_of(&b->first_token);
-  p.output = b->settings.output != NULL ? b->settings.output : "";
-  p.errors = b->settings.errors != NULL ? b->settings.errors : "";
-  fill_waiting(b, &p);
-  memcpy(out, &p, size < sizeof(p) ? size : sizeof(p));
-}
-
-
-void* uvllm_batch_data(const uvllm_batch_t* b) {
-  return b->data;
-}
-
-
-const char* uvllm_batch_error(const uvllm_batch_t* b) {
-  return b->error;
 }

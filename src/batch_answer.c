@@ -1,8 +1,9 @@
 /* What comes back becomes one line of a file: OpenAI's output schema, whoever
- * has answered. Requests that the budget or a cancel ended leave no line: the
- * next run takes them up.
+ * has answered. Requests that a cancel, the budget, or a key that is of no use any
+ * more ended leave no line: the next run takes them up.
  */
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -172,6 +173,46 @@ static void count(uvllm_batch_t* b, const uvllm_result_t* result) {
 }
 
 
+/* As much of it as fits into uvllm_batch_error(), not cut within a character. */
+static uvllm_str_t short_words(uvllm_str_t s) {
+  const size_t most = 300;
+  size_t len = s.len < most ? s.len : most;
+  while (len < s.len && len != 0 && ((unsigned char) s.base[len] & 0xc0) == 0x80)
+    len--;
+  while (len != 0 && (s.base[len - 1] == '.' || (unsigned char) s.base[len - 1] <= ' '))
+    len--;
+  uvllm_str_t words = { s.base, len };
+  return words;
+}
+
+
+/* What one line's key cannot do none can: what is on its way may still be answered,
+ * the rest is left to the next run. */
+static void give_up_key(uvllm_batch_t* b, const uvllm_result_t* result) {
+  uvllm_str_t words = short_words(result->message);
+  b->progress.rejected++;
+  uvllm__batch_fail(b, result->status, "%s: %s%s%.*s; %s, then run it again to go on",
+                    b->settings.provider, uvllm_strerror(result->status),
+                    words.len != 0 ? ": " : "", (int) words.len,
+                    words.len != 0 ? words.base : "",
+                    result->status == UVLLM_EAUTH ? "set another key"
+                                                  : "add credit or set another key");
+  for (uvllm__item_t* item = b->items.next; item != &b->items; item = item->next)
+    if (item->req->state == UVLLM__RUNNING)
+      uvllm__req_last_attempt(item->req);
+    else
+      uvllm_cancel(item->req);
+}
+
+
+/* It failed as others do, but was not tried again as they are. */
+static int lacks_an_attempt(const uvllm_batch_t* b, const uvllm_result_t* result) {
+  return (b->status == UVLLM_EAUTH || b->status == UVLLM_EQUOTA) &&
+         (uvllm_err_scope(result->status) & UVLLM_RETRY_SAME) != 0 &&
+         result->attempts < b->settings.defaults->max_attempts;
+}
+
+
 /* The file that a result belongs to; -1: none. */
 static int sort_out(uvllm_batch_t* b, const uvllm__item_t* item, const uvllm_result_t* result) {
   unsigned long long number = (unsigned long long) item->number;
@@ -187,8 +228,12 @@ static int sort_out(uvllm_batch_t* b, const uvllm__item_t* item, const uvllm_res
     case UVLLM_ECLOSING:
       b->progress.cancelled += item->sent != 0;
       b->unsent |= !item->sent;
-      if (b->stopping == 0) /* the client is closing */
+      if (b->stopping == 0 && b->status == 0) /* the client is closing */
         b->stopping = 1;
+      return -1;
+    case UVLLM_EAUTH:
+    case UVLLM_EQUOTA:
+      give_up_key(b, result);
       return -1;
     case UVLLM_EUNPRICED:
     case UVLLM_ENOPROVIDER:
@@ -198,7 +243,10 @@ static int sort_out(uvllm_batch_t* b, const uvllm__item_t* item, const uvllm_res
                             ? result->message.base : uvllm_strerror(result->status));
       return -1;
     default:
-      return UVLLM__OUT_ERRORS;
+      if (!lacks_an_attempt(b, result))
+        return UVLLM__OUT_ERRORS;
+      b->progress.cancelled++;
+      return -1;
   }
 }
 

@@ -28,22 +28,6 @@ static int configure_template(uvllm_batch_t* b) {
 }
 
 
-static int configure_prices(uvllm_batch_t* b) {
-  uvllm_json_t map;
-  int err = uvllm_prices_new(&b->prices, &b->alloc);
-  if (err == 0 && b->settings.prices_json != NULL) {
-    err = uvllm_json_parse(b->line_parser, uvllm__str(b->settings.prices_json), &map, NULL);
-    if (err == 0)
-      err = uvllm_prices_read(b->prices, map);
-  }
-  if (err == UVLLM__ENOMEM)
-    uvllm__batch_fail(b, err, "no memory");
-  else if (err != 0)
-    uvllm__batch_fail(b, UV_EINVAL, "the price file is not in LiteLLM's format");
-  return b->status;
-}
-
-
 int uvllm__batch_configure(uvllm_batch_t* b) {
   if (b->settings.output == NULL && !uvllm__is_dry(b)) {
     uvllm__batch_fail(b, UV_EINVAL, "standard input has no name: name an output");
@@ -51,7 +35,7 @@ int uvllm__batch_configure(uvllm_batch_t* b) {
   }
   if (configure_template(b) != 0)
     return b->status;
-  return uvllm__is_dry(b) ? configure_prices(b) : 0;
+  return uvllm__is_dry(b) ? uvllm__dry_run_configure(b) : 0;
 }
 
 
@@ -77,9 +61,12 @@ static int malformed(uvllm_batch_t* b, const char* code, const char* text) {
 }
 
 
+/* With a template a line that has no id is called by its number. */
 static int encode_id(uvllm_batch_t* b, uvllm_str_t id) {
   char number[24];
-  if (id.base == NULL) {
+  if (id.len == 0 && b->template == NULL)
+    return 0;
+  if (id.len == 0) {
     snprintf(number, sizeof(number), "%llu", (unsigned long long) b->number);
     id = uvllm__str(number);
   }
@@ -112,19 +99,27 @@ static int parse_data(uvllm_batch_t* b, uvllm_str_t text, uvllm_str_t* id, uvllm
 }
 
 
+static int parse_line(uvllm_batch_t* b, const uvllm__input_line_t* input, uvllm__fault_t* f) {
+  const uvllm_str_t absent = { NULL, 0 };
+  if (input->err != 0)
+    return uvllm__fault(f, "line_too_long",
+                        b->settings.csv ? "a quote is not closed where it should be, or the row is "
+                                          "longer than 16 MiB"
+                                        : "the line is longer than 64 MiB",
+                        absent);
+  if (b->template != NULL)
+    return parse_data(b, input->text, &b->line.id, f);
+  return uvllm__line_parse(b->line_parser, input->text, &b->line, f);
+}
+
+
 /* Sets b->line, b->text, b->id and b->model. */
-static int parse(uvllm_batch_t* b, uvllm_str_t text, uvllm__fault_t* f) {
+static int parse(uvllm_batch_t* b, const uvllm__input_line_t* input, uvllm__fault_t* f) {
   uvllm__line_t* line = &b->line;
   const uvllm_str_t absent = { NULL, 0 };
-  int err, err_id = 0;
-  if (b->template != NULL) {
-    memset(line, 0, sizeof(*line));
-    err = parse_data(b, text, &line->id, f);
-    err_id = err == 0 || line->id.base != NULL ? encode_id(b, line->id) : 0;
-  } else {
-    err = uvllm__line_parse(b->line_parser, text, line, f);
-    err_id = line->id.base != NULL && line->id.len != 0 ? encode_id(b, line->id) : 0;
-  }
+  memset(line, 0, sizeof(*line));
+  int err = parse_line(b, input, f);
+  int err_id = encode_id(b, line->id);
   if (err != 0 || err_id != 0)
     return err_id != 0 ? err_id : err;
   if (b->settings.model != NULL)
@@ -145,11 +140,7 @@ static int take_line(uvllm_batch_t* b, const uvllm__input_line_t* input) {
   uvllm__buf_clear(&b->model);
   b->number = input->number;
   b->progress.lines++;
-  if (input->err != 0)
-    return malformed(b, "line_too_long", b->settings.csv
-                     ? "a quote is not closed where it should be, or the row is longer than 16 MiB"
-                     : "the line is longer than 64 MiB");
-  int err = parse(b, input->text, &fault);
+  int err = parse(b, input, &fault);
   if (err == UVLLM_EREQUEST)
     return malformed(b, fault.code, fault.text);
   if (err != 0)
@@ -183,30 +174,6 @@ static int take_header(uvllm_batch_t* b, const uvllm__input_line_t* input) {
                       b->settings.input, (unsigned long long) input->number,
                       err == UVLLM__ENOMEM ? "no memory" : what);
   return 1;
-}
-
-
-/* ---- A dry run ---- */
-
-static void estimate(uvllm_batch_t* b) {
-  const uvllm__settings_t* s = &b->settings;
-  uvllm_usage_t u;
-  memset(&u, 0, sizeof(u));
-  const char* model = s->model != NULL ? s->model : b->model.base;
-  uint64_t choices = s->defaults->n > 1 ? s->defaults->n : 1;
-  u.input_tokens = (b->template != NULL ? b->text.len : b->line.body.len) / 4;
-  u.output_tokens = s->defaults->max_tokens != 0 ? s->defaults->max_tokens * choices
-                    : b->template != NULL        ? 0
-                                                 : uvllm__line_max_tokens(&b->line);
-  if (b->line.op == UVLLM_EMBED)
-    u.output_tokens = 0;
-  else
-    b->progress.unbounded += u.output_tokens == 0;
-  uvllm_price(b->prices, s->price_as != NULL ? s->price_as : s->provider, model,
-              s->defaults->service_tier, &u);
-  b->progress.unpriced += (u.flags & UVLLM_USAGE_UNPRICED) != 0;
-  b->progress.requests++;
-  uvllm_usage_add(&b->progress.estimate, &u);
 }
 
 
@@ -275,24 +242,30 @@ static uvllm__item_t* new_item(uvllm_batch_t* b) {
 }
 
 
-static int submit_item(uvllm_batch_t* b, uvllm__item_t* item) {
+/* What the line in hand asks for; it lives as long as that. */
+void uvllm__batch_request(const uvllm_batch_t* b, uvllm_request_t* r, uvllm_message_t* message) {
   const uvllm__settings_t* s = &b->settings;
-  uvllm_request_t r = *s->defaults;
-  uvllm_message_t message;
-  r.target.provider = s->provider;
-  r.target.model = s->model != NULL ? s->model : b->model.base;
-  if (b->template != NULL) {
-    memset(&message, 0, sizeof(message));
-    message.role = UVLLM_USER;
-    message.text = uvllm__buf_slice(&b->text);
-    r.messages = &message;
-    r.nmessages = 1;
-    item->bytes = b->text.len;
-  } else {
-    r.op = b->line.op;
-    r.body_json = b->line.body;
-    item->bytes = r.body_json.len;
+  *r = *s->defaults;
+  r->target.provider = s->provider;
+  r->target.model = s->model != NULL ? s->model : b->model.base;
+  if (b->template == NULL) {
+    r->op = b->line.op;
+    r->body_json = b->line.body;
+    return;
   }
+  memset(message, 0, sizeof(*message));
+  message->role = UVLLM_USER;
+  message->text = uvllm__buf_slice(&b->text);
+  r->messages = message;
+  r->nmessages = 1;
+}
+
+
+static int submit_item(uvllm_batch_t* b, uvllm__item_t* item) {
+  uvllm_request_t r;
+  uvllm_message_t message;
+  uvllm__batch_request(b, &r, &message);
+  item->bytes = b->template != NULL ? message.text.len : r.body_json.len;
   return uvllm_submit(b->client, &r, on_event, uvllm__batch_on_done, item, &item->req);
 }
 
@@ -345,7 +318,8 @@ static int submit(uvllm_batch_t* b) {
 
 static int has_room(const uvllm_batch_t* b) {
   const uvllm__settings_t* s = &b->settings;
-  if (b->phase != UVLLM__RUNS || b->status != 0 || b->stopping || b->output.err != 0)
+  if (b->phase != UVLLM__RUNS || b->status != 0 || b->stopping || b->output.err != 0 ||
+      b->space.lacking)
     return 0;
   if (b->refusals >= UVLLM__BUDGET_REFUSALS || uvllm__output_full(&b->output))
     return 0;
@@ -372,7 +346,7 @@ static int next_line(uvllm_batch_t* b) {
   if (r == 1) {
     b->has_line = take_line(b, &input);
     if (b->has_line && uvllm__is_dry(b)) {
-      estimate(b);
+      uvllm__dry_run_line(b);
       b->has_line = 0;
     }
     return 1;

@@ -16,6 +16,12 @@
 #include <unistd.h>
 
 
+/* A quota is a disk of one's own; libuv has no name for its error. */
+static int without_quota(int err) {
+  return err == -EDQUOT ? -ENOSPC : err;
+}
+
+
 static void describe(const struct stat* st, int fd, uvllm__opened_t* opened) {
   opened->fd = fd;
   opened->regular = S_ISREG(st->st_mode);
@@ -57,7 +63,7 @@ int uvllm__file_open_locked(const char* path, int create, uvllm__opened_t* opene
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
                             (create ? O_CREAT : 0), 0666);
     if (fd < 0)
-      return -errno;
+      return without_quota(-errno);
     int err = lock(fd, path, opened);
     if (err == 0)
       return 0;
@@ -113,7 +119,7 @@ int uvllm__file_write(int fd, const char* data, size_t len, size_t* done) {
     while (sigtimedwait(&held, NULL, &now) > 0 || errno == EINTR)
       continue;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return err;
+  return without_quota(err);
 }
 
 
@@ -179,7 +185,7 @@ int uvllm__file_temporary(const char* path, int* out) {
       return -ENAMETOOLONG;
     fd = mkostemp(name, O_CLOEXEC);
     if (fd < 0)
-      return -errno;
+      return without_quota(-errno);
     unlink(name);
   }
   *out = fd;

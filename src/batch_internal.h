@@ -1,11 +1,14 @@
 /* The batch's inside: a reader of lines, a client that answers them, an output.
  *
- *   batch.c          its life: start, phases, stop, the end
+ *   batch.c          its life: start, phases, the end
+ *   batch_progress.c what the caller may ask: to stop, how far it is
  *   batch_options.c  copies what the caller says, names the files
  *   batch_prepare.c  opens, locks and checks the files before anything is changed
  *   batch_resume.c   what stands in the files already
  *   batch_feed.c     lines in: skipped, refused or submitted
+ *   batch_dry_run.c  lines in, and only counted
  *   batch_answer.c   results out: one line each
+ *   batch_space.c    a full disk: waits for room
  *   batch_run.c      OUTPUT.run.json
  *
  * A line of the input is in one place at a time: not read, in flight (an item),
@@ -24,7 +27,9 @@ enum {
   UVLLM__BUDGET_REFUSALS = 32,            /* in a row: the rest is not tried */
   UVLLM__QUICK_MS = 100,                  /* a line that went out so soon: hand over more */
   UVLLM__SLOW_MS = 1000,                  /* later than this: fewer */
-  UVLLM__RETRY_MS = 50                    /* the client is full, and not of ours */
+  UVLLM__RETRY_MS = 50,                   /* the client is full, and not of ours */
+  UVLLM__SPACE_RETRY_MS = 1000,           /* the disk is */
+  UVLLM__SPACE_WAIT_MS = 60 * 1000        /* for so long, with nothing in flight any more */
 };
 
 typedef struct uvllm__settings_s {
@@ -109,6 +114,14 @@ typedef struct uvllm__tidy_s {
   const char* path;
 } uvllm__tidy_t;
 
+typedef struct uvllm__space_s { /* while the disk is full */
+  uv_timer_t timer;
+  int lacking, gave_up;
+  uint64_t retry_ms, wait_ms; /* UVLLM__SPACE_*; tests have less time */
+  uint64_t since_ns;    /* nothing in flight, and no room; 0: not yet */
+  uint64_t seen_bytes;  /* stood in the files when last looked at */
+} uvllm__space_t;
+
 struct uvllm_batch_s {
   uvllm_alloc_t alloc;
   uv_loop_t* loop;
@@ -157,6 +170,7 @@ struct uvllm_batch_s {
   size_t inflight_bytes;
   int unsent;           /* stopped before some lines were sent */
   uint32_t refusals;    /* by the budget, in a row */
+  uvllm__space_t space;
   uv_timer_t retry_timer;
   int nhandles;
 
@@ -185,6 +199,20 @@ void uvllm__batch_run(uvllm_batch_t* b);
 /* batch_feed.c */
 int uvllm__batch_configure(uvllm_batch_t* b); /* templates, prices: the error is set */
 void uvllm__batch_pump(uvllm_batch_t* b);
+void uvllm__batch_request(const uvllm_batch_t* b, uvllm_request_t* r, uvllm_message_t* message);
+
+/* batch_dry_run.c */
+int uvllm__dry_run_configure(uvllm_batch_t* b);
+void uvllm__dry_run_line(uvllm_batch_t* b);
+
+/* batch_space.c: a write has ended, or the spill's: is there room? */
+void uvllm__batch_look_for_space(uvllm_batch_t* b);
+/* The files hold all that they will: everything is written, or never will be. */
+int uvllm__batch_is_written(const uvllm_batch_t* b);
+uint64_t uvllm__batch_unwritten(const uvllm_batch_t* b); /* answers */
+
+/* batch_progress.c: all that no attempt is under way for. */
+void uvllm__batch_cancel_waiting(uvllm_batch_t* b);
 
 /* batch_answer.c */
 void uvllm__batch_on_done(uvllm_req_t* req, const uvllm_result_t* result);

@@ -74,7 +74,8 @@ typedef struct uvllm__opened_s {
 int uvllm__file_open_locked(const char* path, int create, uvllm__opened_t* opened);
 /* To read; "-" is standard input. A FIFO is opened without waiting. */
 int uvllm__file_open_input(const char* path, uvllm__opened_t* opened);
-/* All of it, or an error and how much went out. No signal comes of it. */
+/* All of it, or an error and how much went out. UV_ENOSPC stands for a quota, too.
+ * No signal comes of it. */
 int uvllm__file_write(int fd, const char* data, size_t len, size_t* done);
 int uvllm__file_sync(int fd); /* fdatasync(2); 0 where there is nothing to sync */
 int uvllm__file_sync_parent(const char* path);
@@ -122,9 +123,10 @@ struct uvllm__output_s {
   uv_timer_t write_timer, sync_timer;
   int writing, syncing;
   int finishing, gave_up, last_sync;
+  int no_room;         /* for job_path: it waits for uvllm__output_retry() */
   int err;             /* the first; nothing is written after it but by finish */
   const char* err_path;
-  int job_err, sync_err;
+  int job_err, job_no_room, sync_err;
   const char* job_path;
   const char* sync_path;
 };
@@ -136,7 +138,9 @@ void uvllm__output_attach(uvllm__output_t* o, int which, const char* path,
                           const uvllm__opened_t* opened);
 /* A line with its newline. UV_ENOMEM: it was not taken. */
 int uvllm__output_line(uvllm__output_t* o, int which, uvllm_str_t line);
-int uvllm__output_full(const uvllm__output_t* o);
+void uvllm__output_retry(uvllm__output_t* o); /* where there was no room; written_cb will tell */
+int uvllm__output_full(const uvllm__output_t* o); /* enough is gathered */
+int uvllm__output_idle(const uvllm__output_t* o); /* there is nothing to write */
 uint64_t uvllm__output_unwritten(const uvllm__output_t* o); /* lines */
 /* Write what there is (again, if that failed before), put it on disk, then
  * finished_cb. Nothing may be added after it. */
@@ -170,6 +174,7 @@ typedef struct uvllm__spill_s { /* a nameless file, written once and read back *
   uv_work_t write_job, read_job;
   int writing, reading, truncate;
   size_t done, wanted;
+  int no_room;        /* for `now`: it waits for uvllm__order_retry() */
   int job_err, read_err;
 } uvllm__spill_t;
 
@@ -196,6 +201,7 @@ void uvllm__order_init(uvllm__order_t* o, const uvllm_alloc_t* alloc, uv_loop_t*
 void uvllm__order_free(uvllm__order_t* o); /* not while busy */
 int uvllm__order_busy(const uvllm__order_t* o); /* in the pool; moved_cb will tell */
 int uvllm__order_full(const uvllm__order_t* o);
+void uvllm__order_retry(uvllm__order_t* o); /* where there was no room; moved_cb will tell */
 /* The next place, in the order of the input. UV_ENOMEM. */
 int uvllm__order_enter(uvllm__order_t* o, uint64_t* place);
 /* Its line (copied), or (absent) that there will be none. UV_ENOMEM: not taken,

@@ -68,13 +68,13 @@ static int check_url(uvllm_json_t object, uvllm__line_t* line, uvllm__fault_t* f
 
 
 static int check_body(uvllm_json_t object, uvllm__line_t* line, uvllm__fault_t* f) {
-  line->value = uvllm_json_get(object, "body");
-  if (uvllm_json_type_of(line->value) == UVLLM_JSON_NONE)
+  uvllm_json_t body = uvllm_json_get(object, "body");
+  if (uvllm_json_type_of(body) == UVLLM_JSON_NONE)
     return fault(f, "missing_body", "there is no body");
-  if (uvllm_json_type_of(line->value) != UVLLM_JSON_OBJECT)
+  if (uvllm_json_type_of(body) != UVLLM_JSON_OBJECT)
     return fault(f, "invalid_body", "body is not an object");
-  line->body = uvllm_json_raw(line->value);
-  uvllm_json_t model = uvllm_json_get(line->value, "model");
+  line->body = uvllm_json_raw(body);
+  uvllm_json_t model = uvllm_json_get(body, "model");
   if (uvllm_json_type_of(model) == UVLLM_JSON_NONE || uvllm_json_type_of(model) == UVLLM_JSON_NULL)
     return 0;
   line->model = uvllm_json_str(model);
@@ -108,17 +108,6 @@ int uvllm__line_parse(uvllm_json_parser_t* parser, uvllm_str_t text, uvllm__line
   if (err == 0)
     err = check_body(object, line, f);
   return err;
-}
-
-
-uint64_t uvllm__line_max_tokens(const uvllm__line_t* line) {
-  int64_t max = uvllm_json_int(uvllm_json_get(line->value, "max_completion_tokens"), 0);
-  if (max <= 0)
-    max = uvllm_json_int(uvllm_json_get(line->value, "max_tokens"), 0);
-  int64_t n = uvllm_json_int(uvllm_json_get(line->value, "n"), 1);
-  if (max <= 0)
-    return 0;
-  return (uint64_t) max * (uint64_t) (n < 1 ? 1 : n > 1024 ? 1024 : n);
 }
 
 

@@ -121,15 +121,33 @@ static void on_spilled(uv_work_t* job, int status) {
   uvllm__spill_t* s = &o->spill;
   (void) status;
   s->writing = 0;
-  if (s->job_err != 0) {
+  s->no_room = s->job_err == UV_ENOSPC;
+  if (s->job_err != 0 && !s->no_room) {
     fail(o, s->job_err);
-  } else {
+  } else if (!s->no_room) {
     s->flushed += s->now.len;
     s->truncate = 0;
     uvllm__buf_clear(&s->now);
     write_spill(o);
   }
   uvllm__order_drain(o);
+  o->moved_cb(o);
+}
+
+
+/* What was handed on from memory meanwhile needs no room any more. */
+void uvllm__order_retry(uvllm__order_t* o) {
+  uvllm__spill_t* s = &o->spill;
+  if (!s->no_room || s->writing)
+    return;
+  if (s->alive != 0) {
+    s->writing = 1;
+    uv_queue_work(o->loop, &s->write_job, spill_work, on_spilled);
+    return;
+  }
+  s->no_room = 0;
+  uvllm__buf_clear(&s->now);
+  uvllm__buf_clear(&s->next);
   o->moved_cb(o);
 }
 

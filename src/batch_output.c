@@ -2,9 +2,9 @@
  * were gathered meanwhile, in the thread pool; fdatasync(2) a second after.
  *
  * The files always end with a whole line, as far as that is in our hands: what
- * a failed write left behind is cut off. After the first error nothing more is
- * written; what is gathered stays until uvllm__output_finish() has tried once
- * more.
+ * a failed write left behind is cut off. A full disk is waited for, as long as its
+ * owner wants to; after any other error nothing more is written. What is gathered
+ * stays until uvllm__output_finish() has tried once more.
  */
 #include "batch_io.h"
 
@@ -90,13 +90,15 @@ static int write_file(uvllm__out_file_t* f) {
 
 static void write_work(uv_work_t* job) {
   uvllm__output_t* o = job->data;
-  o->job_err = 0;
+  o->job_err = o->job_no_room = 0;
   for (int i = 0; i < UVLLM__OUT_FILES; i++) {
-    int err = write_file(&o->files[i]);
-    if (err == 0 || o->job_err != 0)
+    uvllm__out_file_t* f = &o->files[i];
+    int err = write_file(f);
+    if (err == 0 || (o->job_err != 0 && !o->job_no_room))
       continue;
     o->job_err = err;
-    o->job_path = o->files[i].path;
+    o->job_no_room = err == -ENOSPC && f->regular; /* a device never gets room */
+    o->job_path = f->path;
   }
 }
 
@@ -207,7 +209,7 @@ static void on_write_due(uv_timer_t* timer) {
 
 
 static void arm_write(uvllm__output_t* o) {
-  if (gathered(o) == 0 || o->writing || o->finishing || o->err != 0)
+  if (gathered(o) == 0 || o->writing || o->finishing || o->no_room || o->err != 0)
     return;
   if (gathered(o) >= WRITE_AT_ONCE)
     start_write(o);
@@ -219,7 +221,9 @@ static void arm_write(uvllm__output_t* o) {
 static void on_written(uv_work_t* job, int status) {
   uvllm__output_t* o = job->data;
   o->writing = 0;
-  fail(o, status != 0 ? status : o->job_err, o->job_path);
+  o->no_room = status == 0 && o->job_no_room && !o->finishing;
+  if (!o->no_room)
+    fail(o, status != 0 ? status : o->job_err, o->job_path);
   o->gave_up = o->finishing && o->job_err != 0;
   settle_file(&o->files[0]);
   settle_file(&o->files[1]);
@@ -250,6 +254,12 @@ static void start_write(uvllm__output_t* o) {
 }
 
 
+void uvllm__output_retry(uvllm__output_t* o) {
+  if (o->no_room && !o->writing)
+    start_write(o);
+}
+
+
 int uvllm__output_line(uvllm__output_t* o, int which, uvllm_str_t line) {
   uvllm__buf_t* next = &o->files[which].next;
   int err = uvllm__buf_append(next, line.base, line.len);
@@ -264,6 +274,11 @@ int uvllm__output_line(uvllm__output_t* o, int which, uvllm_str_t line) {
 
 int uvllm__output_full(const uvllm__output_t* o) {
   return gathered(o) > UVLLM__OUT_FULL;
+}
+
+
+int uvllm__output_idle(const uvllm__output_t* o) {
+  return gathered(o) == 0 && !o->writing && o->files[0].now.len + o->files[1].now.len == 0;
 }
 
 

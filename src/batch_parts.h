@@ -93,7 +93,6 @@ typedef struct uvllm__line_s { /* slices live as long as the text and the parse 
   uvllm_str_t id;       /* custom_id, decoded */
   uvllm_op op;
   uvllm_str_t body;     /* its own bytes */
-  uvllm_json_t value;   /* the same, parsed */
   uvllm_str_t model;    /* decoded; absent: not said */
 } uvllm__line_t;
 
@@ -101,8 +100,6 @@ typedef struct uvllm__line_s { /* slices live as long as the text and the parse 
  * then, if the line has one. */
 int uvllm__line_parse(uvllm_json_parser_t* parser, uvllm_str_t text, uvllm__line_t* line,
                       uvllm__fault_t* fault);
-/* The most tokens the body allows in all its choices; 0: it does not say. */
-uint64_t uvllm__line_max_tokens(const uvllm__line_t* line);
 
 /* The id as a JSON string, always the same bytes for the same decoded id: what
  * is hashed, and what stands in the files. Appended to out. */

@@ -3,6 +3,7 @@
  * never finished: it is cut off.
  */
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -100,10 +101,13 @@ static void cut_torn(uvllm_batch_t* b) {
   const uvllm__prepared_t* p = &b->prepared;
   int torn = p->results.len > p->results_end || p->errors.len > p->errors_end;
   b->phase = UVLLM__CUTTING;
-  if (torn && !uvllm__is_dry(b))
-    uv_queue_work(b->loop, &b->job, cut_work, on_cut);
-  else
+  if (!torn || uvllm__is_dry(b)) {
     uvllm__batch_run(b);
+    return;
+  }
+  uvllm__log(b->client, UVLLM_LOG_INFO, "%s: its last line was torn, and is cut off",
+             p->results.len > p->results_end ? b->settings.output : b->settings.errors);
+  uv_queue_work(b->loop, &b->job, cut_work, on_cut);
 }
 
 

@@ -117,7 +117,7 @@ static void give_kept(uvllm_req_t* req, char* at) {
 
 static int is_live(const uvllm_req_t* req) {
   return req->state == UVLLM__RUNNING || req->state == UVLLM__BACKOFF ||
-         req->state == UVLLM__QUEUED;
+         req->state == UVLLM__QUEUED || req->state == UVLLM__PARKED;
 }
 
 

@@ -6,49 +6,11 @@
  */
 #include "internal.h"
 
-#define UNKNOWN_OUTPUT 32768 /* tokens, where neither request nor price list caps them */
 
-
-static void estimate_cost(uvllm_req_t* req, uvllm_cost_t* cost) {
-  const uvllm__facts_t* f = &req->facts;
-  const uvllm_request_t* r = req->request;
-  memset(cost, 0, sizeof(*cost));
-  if (r->op == UVLLM_MODELS)
-    return;
-  if (r->op == UVLLM_RAW) {
-    cost->input_tokens = f->prompt_bytes / 4;
-    return;
-  }
-  *cost = uvllm__estimate(req->client->estimate, r->target.model, f->prompt_bytes,
-                          f->max_tokens * f->n);
-  if (r->op == UVLLM_EMBED)
-    cost->output_tokens = 0;
-}
-
-
-/* Every byte a token, every message some more for its frame, and all of the
- * answer that is allowed. */
-static int worst_cost(uvllm_req_t* req, int64_t* worst) {
-  uvllm_client_t* c = req->client;
-  const uvllm_request_t* r = req->request;
-  const char* price_as = req->provider->conf->price_as;
-  uvllm_price_info_t info;
-  *worst = 0;
-  if (r->op == UVLLM_MODELS)
-    return 0;
-  if (r->op != UVLLM_RAW) {
-    uint64_t input = req->facts.prompt_bytes + 16 + 8 * (uint64_t) r->nmessages +
-                     (r->body_json.base != NULL ? r->body_json.len / 8 : 0);
-    uint64_t output = req->facts.max_tokens;
-    if (output == 0 && uvllm_prices_find(c->prices, price_as, r->target.model, &info))
-      output = info.max_output_tokens;
-    if (output == 0)
-      output = UNKNOWN_OUTPUT;
-    output = r->op == UVLLM_EMBED ? 0 : output * req->facts.n;
-    *worst = uvllm_price_worst(c->prices, price_as, r->target.model, req->facts.tier, input, output);
-  } else {
-    *worst = UVLLM_EUNPRICED;
-  }
+/* 0, or UVLLM_EUNPRICED. */
+static int worst_cost(const uvllm_req_t* req, int64_t* worst) {
+  const uvllm_client_t* c = req->client;
+  *worst = uvllm__facts_worst(&req->facts, req->request, c->prices, req->provider->conf->price_as);
   if (*worst >= 0)
     return 0;
   *worst = 0;
@@ -72,15 +34,19 @@ static int take(uvllm_req_t* req, uint64_t now) {
     p->waits = UVLLM__WAITS_FOR_BUDGET;
     p->wake_ns = UVLLM__NEVER;
   }
+  if (err == UVLLM_EBUDGET)
+    uvllm__explain_budget(req, worst);
   if (err != 0)
     return err;
-  estimate_cost(req, &req->debit);
+  req->debit = uvllm__facts_debit(&req->facts, req->request, c->estimate);
   err = uvllm_limiter_take(p->limiter, now, &req->debit, &p->wake_ns);
   if (err == 0)
     return 0;
   uvllm_tracker_release(c->tracker, &req->hold);
   if (err == UV_EAGAIN)
     p->waits = UVLLM__WAITS_FOR_LIMIT;
+  else if (err == UVLLM_ELIMIT)
+    uvllm__explain_limit(req, now);
   return err;
 }
 

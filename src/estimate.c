@@ -120,7 +120,7 @@ static uint64_t approach(uint64_t mean, uint64_t sample) {
 uvllm_cost_t uvllm__estimate(uvllm__estimate_t* e, const char* model, uint64_t prompt_bytes,
                              uint64_t max_tokens) {
   const char* name = model != NULL ? model : "";
-  const model_t* known = find(e, name, hash_of(name));
+  const model_t* known = e != NULL ? find(e, name, hash_of(name)) : NULL;
   uint64_t ratio = known != NULL ? known->ratio : RATIO_FIRST;
   uint64_t mean = known != NULL ? known->output : OUTPUT_FIRST;
   uvllm_cost_t cost = { 0, 0, 0 };

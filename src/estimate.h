@@ -15,7 +15,8 @@ typedef struct uvllm__estimate_s uvllm__estimate_t;
 
 int uvllm__estimate_new(uvllm__estimate_t** estimate, const uvllm_alloc_t* alloc);
 void uvllm__estimate_free(uvllm__estimate_t* estimate); /* NULL is ignored */
-/* model: NULL is the same as "". max_tokens 0: not set. taken_ns is 0. */
+/* estimate NULL: nothing was learnt yet. model: NULL is the same as "".
+ * max_tokens 0: not set. taken_ns is 0. */
 uvllm_cost_t uvllm__estimate(uvllm__estimate_t* estimate, const char* model,
                              uint64_t prompt_bytes, uint64_t max_tokens);
 /* From an answer's usage. 0 of either means not said. Without memory for a new

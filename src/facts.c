@@ -1,9 +1,14 @@
 /* The size of a prompt, the cap on its answer and its price tier: from the
  * request's fields, which win, or from its body. Media in base64 are not text:
  * each counts as a fixed number of bytes, whatever its size.
+ *
+ * And the two guesses that follow from them: what it will probably be counted
+ * as, and what it may cost at worst.
  */
 #include "facts.h"
 #include "mem.h"
+
+#define UNKNOWN_OUTPUT 32768 /* tokens, where neither request nor price list caps them */
 
 enum { MEDIA_BYTES = 4096, MEDIA_AT_LEAST = 1024, MAX_DEPTH = 64 };
 
@@ -105,4 +110,47 @@ int uvllm__facts(const uvllm_request_t* r, uvllm_json_parser_t* parser, uvllm__f
   if (r->service_tier != NULL)
     set_tier(f, uvllm__str(r->service_tier));
   return 0;
+}
+
+
+uvllm_cost_t uvllm__facts_debit(const uvllm__facts_t* f, const uvllm_request_t* r,
+                                uvllm__estimate_t* estimate) {
+  uvllm_cost_t cost = { 0, 0, 0 };
+  if (r->op == UVLLM_MODELS)
+    return cost;
+  if (r->op == UVLLM_RAW) {
+    cost.input_tokens = f->prompt_bytes / 4;
+    return cost;
+  }
+  cost = uvllm__estimate(estimate, r->target.model, f->prompt_bytes, f->max_tokens * f->n);
+  if (r->op == UVLLM_EMBED)
+    cost.output_tokens = 0;
+  return cost;
+}
+
+
+static uint64_t most_output(const uvllm__facts_t* f, const uvllm_request_t* r,
+                            const uvllm_prices_t* prices, const char* price_as) {
+  uvllm_price_info_t info;
+  uint64_t output = f->max_tokens;
+  if (r->op == UVLLM_EMBED)
+    return 0;
+  if (output == 0 && uvllm_prices_find(prices, price_as, r->target.model, &info))
+    output = info.max_output_tokens;
+  return (output != 0 ? output : UNKNOWN_OUTPUT) * f->n;
+}
+
+
+/* Every byte a token, every message some more for its frame, and all of the
+ * answer that is allowed. */
+int64_t uvllm__facts_worst(const uvllm__facts_t* f, const uvllm_request_t* r,
+                           const uvllm_prices_t* prices, const char* price_as) {
+  if (r->op == UVLLM_MODELS)
+    return 0;
+  if (r->op == UVLLM_RAW)
+    return UVLLM_EUNPRICED;
+  uint64_t input = f->prompt_bytes + 16 + 8 * (uint64_t) r->nmessages +
+                   (r->body_json.base != NULL ? r->body_json.len / 8 : 0);
+  return uvllm_price_worst(prices, price_as, r->target.model, f->tier, input,
+                           most_output(f, r, prices, price_as));
 }

@@ -6,10 +6,12 @@
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
  *   req.c       a request's states and its one exit
  *   dispatch.c  lanes: limits and budget, then an attempt
+ *   explain.c   why neither will ever do, in words
  *   attempt.c   one attempt: build, exchange, outcome
  *   attempt_pool.c  attempts made ready, and taken back
  *   deliver.c   what an adapter tells, to the caller's event_cb
  *   retry.c     when again (pure)
+ *   park.c      requests that are not to begin another attempt for now
  *   account.c   settling limits and money
  *   stats.c     counters
  *
@@ -89,6 +91,7 @@ typedef enum {
   UVLLM__QUEUED,    /* in its provider's lane */
   UVLLM__RUNNING,   /* an attempt is under way */
   UVLLM__BACKOFF,   /* waits to enter the lane again */
+  UVLLM__PARKED,    /* would be in the lane, were it not held back */
   UVLLM__FINISHING, /* in the finish queue */
   UVLLM__DONE
 } uvllm__req_state;
@@ -121,11 +124,14 @@ struct uvllm_req_s {
   uvllm__req_state state;
   int status;
   int paused, in_resumed;
+  int held_back;                /* no attempt begins */
   int delivered;                /* event_cb has seen content */
   int priority;
   uint64_t paused_ns;
   int64_t key;                  /* its place in the queue, kept over retries */
   uint64_t retry_at_ns;
+  uint64_t parked_ns;           /* since when it is parked */
+  uint64_t stood_ns;            /* how long it was: its total clock stood still */
 
   uvllm__attempt_t* attempt;
   int last_error;
@@ -253,18 +259,30 @@ void uvllm__request_free(const uvllm_alloc_t* alloc, uvllm_request_t* request, s
 /* req.c */
 void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state);
 int uvllm__req_enqueue(uvllm_req_t* req);
+void uvllm__req_leave_lane(uvllm_req_t* req);
 void uvllm__req_finish(uvllm_req_t* req, int status);
 void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then free */
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);
+void uvllm__req_last_attempt(uvllm_req_t* req); /* none follows the one under way */
 void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_t max);
 /* The next moment at which something is due for it; and doing it. */
 void uvllm__req_arm(uvllm_req_t* req);
 void uvllm__req_on_time(uvllm_req_t* req, uint64_t now);
 void uvllm__req_free(uvllm_req_t* req);
 
+/* park.c: from the call on no attempt of it begins, and while it could its total
+ * clock stands still. Idempotent, in every state, as is unpark. */
+void uvllm__req_park(uvllm_req_t* req);
+void uvllm__req_unpark(uvllm_req_t* req);
+void uvllm__req_enter_lane(uvllm_req_t* req); /* or it is parked */
+
 /* dispatch.c: attempts for the lanes' heads; 1 if more could start next turn. */
 int uvllm__dispatch(uvllm_client_t* c, uint64_t now);
 void uvllm__lanes_may_go(uvllm_client_t* c); /* a limit, hold or place is free again */
+
+/* explain.c: the result's message for UVLLM_EBUDGET and UVLLM_ELIMIT */
+void uvllm__explain_budget(uvllm_req_t* req, int64_t worst_pusd);
+void uvllm__explain_limit(uvllm_req_t* req, uint64_t now);
 
 /* attempt.c */
 int uvllm__attempt_start(uvllm_req_t* req, uint64_t now);

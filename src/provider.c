@@ -210,7 +210,7 @@ int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
     uvllm__req_finish(req, UVLLM_ENOPROVIDER);
   }
   for (uvllm_req_t* req = c->reqs; req != NULL; req = req->next)
-    if (req->provider == p && req->state == UVLLM__BACKOFF)
+    if (req->provider == p && (req->state == UVLLM__BACKOFF || req->state == UVLLM__PARKED))
       uvllm__req_finish(req, UVLLM_ENOPROVIDER);
   uvllm__keyring_unref(c, p->key); /* attempts have theirs */
   p->key = NULL;

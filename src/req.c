@@ -17,6 +17,7 @@ static void count(uvllm_req_t* req, int delta) {
   uvllm__row_t* row = req->row;
   switch (req->state) {
     case UVLLM__QUEUED:
+    case UVLLM__PARKED:
       c->nqueued += (uint32_t) delta;
       row->queued += (uint32_t) delta;
       c->queued_bytes += (uint64_t) delta * req->request_bytes;
@@ -39,13 +40,16 @@ static void count(uvllm_req_t* req, int delta) {
 static int is_legal(uvllm__req_state from, uvllm__req_state to) {
   switch (to) {
     case UVLLM__QUEUED:
-      return from == UVLLM__BACKOFF || from == UVLLM__NEW;
+      return from == UVLLM__BACKOFF || from == UVLLM__PARKED || from == UVLLM__NEW;
     case UVLLM__RUNNING:
       return from == UVLLM__QUEUED;
     case UVLLM__BACKOFF:
       return from == UVLLM__RUNNING;
+    case UVLLM__PARKED:
+      return from == UVLLM__QUEUED || from == UVLLM__BACKOFF;
     case UVLLM__FINISHING:
-      return from == UVLLM__QUEUED || from == UVLLM__RUNNING || from == UVLLM__BACKOFF;
+      return from == UVLLM__QUEUED || from == UVLLM__RUNNING || from == UVLLM__BACKOFF ||
+             from == UVLLM__PARKED;
     case UVLLM__DONE:
       return from == UVLLM__FINISHING;
     default:
@@ -68,6 +72,12 @@ void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state) {
 static void if_head_ask_again(const uvllm_req_t* req) {
   if (uvllm_fair_peek(req->provider->lane) == &req->lane_node)
     req->provider->wake_ns = 0;
+}
+
+
+void uvllm__req_leave_lane(uvllm_req_t* req) {
+  if_head_ask_again(req);
+  uvllm_fair_remove(req->provider->lane, &req->lane_node);
 }
 
 
@@ -128,9 +138,16 @@ static uint64_t attempt_deadline(const uvllm_req_t* req, int* err) {
 }
 
 
+static uint64_t total_deadline(const uvllm_req_t* req) {
+  if (req->state == UVLLM__PARKED)
+    return UVLLM__NEVER;
+  return after(req->timing.submitted + req->stood_ns, req->request->timeout_ms);
+}
+
+
 static uint64_t next_deadline(const uvllm_req_t* req) {
   int err;
-  uint64_t when = after(req->timing.submitted, req->request->timeout_ms);
+  uint64_t when = total_deadline(req);
   uint64_t other = UVLLM__NEVER;
   if (req->state == UVLLM__RUNNING)
     other = attempt_deadline(req, &err);
@@ -151,19 +168,12 @@ void uvllm__req_arm(uvllm_req_t* req) {
 }
 
 
-static void end_backoff(uvllm_req_t* req) {
-  int err = uvllm__req_enqueue(req);
-  if (err != 0)
-    uvllm__req_finish(req, err);
-}
-
-
 static void on_deadline(uvllm_req_t* req, uint64_t now) {
   int err = 0;
-  if (after(req->timing.submitted, req->request->timeout_ms) <= now)
+  if (total_deadline(req) <= now)
     uvllm__req_finish(req, UVLLM_ETIMETOTAL);
   else if (req->state == UVLLM__BACKOFF && req->retry_at_ns <= now)
-    end_backoff(req);
+    uvllm__req_enter_lane(req);
   else if (req->state == UVLLM__RUNNING && attempt_deadline(req, &err) <= now)
     uvllm__attempt_strike(req, err);
 }
@@ -183,10 +193,8 @@ void uvllm__req_finish(uvllm_req_t* req, int status) {
   uvllm_client_t* c = req->client;
   if (req->state == UVLLM__FINISHING || req->state == UVLLM__DONE)
     return;
-  if (req->state == UVLLM__QUEUED) {
-    if_head_ask_again(req);
-    uvllm_fair_remove(req->provider->lane, &req->lane_node);
-  }
+  if (req->state == UVLLM__QUEUED)
+    uvllm__req_leave_lane(req);
   uvllm_queue_remove(c->timers, &req->timer_node);
   uvllm__req_set_state(req, UVLLM__FINISHING);
   req->status = status;
@@ -313,11 +321,19 @@ static void tell_restart(uvllm_req_t* req) {
 
 
 /* A 429 or an overload with a time stops the whole provider until then: all who
- * wait would be told the same. */
+ * wait would be told the same. So are all in flight, and only the first is worth
+ * a line. */
 static void freeze_provider(uvllm_req_t* req, int status, uint64_t now) {
   const uvllm__attempt_t* att = req->attempt;
-  if (att->has_retry_after && (status == UVLLM_ERATELIMIT || status == UVLLM_EOVERLOAD))
-    uvllm_limiter_freeze(req->provider->limiter, now + att->retry_after_ns);
+  uvllm__provider_t* p = req->provider;
+  uvllm_limiter_state_t before;
+  if (!att->has_retry_after || (status != UVLLM_ERATELIMIT && status != UVLLM_EOVERLOAD))
+    return;
+  uvllm_limiter_state(p->limiter, now, &before);
+  uvllm_limiter_freeze(p->limiter, now + att->retry_after_ns);
+  if (before.frozen_until_ns <= now && att->retry_after_ns != 0)
+    uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s: frozen for %llu ms by an answer %d",
+               p->name, (unsigned long long) (att->retry_after_ns / UVLLM__MS), att->http_status);
 }
 
 
@@ -335,7 +351,7 @@ void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
   uint64_t wait = uvllm__retry_wait(req->attempts, att->has_retry_after, att->retry_after_ns,
                                     uvllm__random(c));
   if (wait >= UVLLM__NEVER - now ||
-      now + wait >= after(req->timing.submitted, req->request->timeout_ms)) {
+      now + wait >= total_deadline(req)) {
     uvllm__req_finish(req, status); /* it cannot be in time: better told now */
     return;
   }
@@ -347,6 +363,11 @@ void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
   uvllm__req_set_state(req, UVLLM__BACKOFF);
   uvllm__req_arm(req);
   tell_restart(req);
+}
+
+
+void uvllm__req_last_attempt(uvllm_req_t* req) {
+  req->request->max_attempts = req->attempts;
 }
 
 

@@ -259,6 +259,16 @@ static void a_server_that_is_not_there_has_no_response(void** state) {
   assert_int_equal(count_in(s->errors, "\"response\":null"), 3);
 }
 
+static void what_no_limit_admits_says_so(void** state) {
+  scene_t* s = *state;
+  put_requests(s, 1, 1, "w");
+  s->provider.limits.tokens_per_min = 8;
+  scene_run(s, 0);
+  assert_int_equal(s->end.failed, 1);
+  assert_int_equal(count_in(s->errors, "\"code\":\"elimit\",\"message\":\"it counts as 9, and the "
+                                       "limit is 8 tokens a minute\""), 1);
+}
+
 static void retries_and_429_are_counted(void** state) {
   scene_t* s = *state;
   const uvllm_kv_t header = { "x-mock", "status=429,retry-after-ms=1,once" };
@@ -384,6 +394,52 @@ static void objects_become_messages(void** state) {
   assert_int_equal(count_in(s->errors, "\"duplicate_custom_id\""), 1);
 }
 
+/* The number is that of the editor, be the line malformed or too long; it keeps
+ * no other line with that id from being asked, and resuming knows both. */
+static void a_line_without_an_id_is_called_by_its_number(void** state) {
+  scene_t* s = *state;
+  put_text(s->input, "w", "{\"q\":1}\n\nnonsense\n[]\n{\"p\":1}\n{\"id\":\"3\",\"q\":1}\n");
+  s->options.template_text = "{q}";
+  s->options.target.model = "gpt-4o";
+  for (int run = 0; run < 2; run++) {
+    scene_run(s, 0);
+    assert_int_equal(s->stats.requests, run == 0 ? 2 : 0);
+    assert_int_equal(s->end.skipped, run == 0 ? 0 : 5);
+    assert_int_equal(nlines(s->output), 2);
+    assert_int_equal(nlines(s->errors), 3);
+    assert_int_equal(count_in(s->output, "\"custom_id\":\"1\""), 1);
+    assert_int_equal(count_in(s->output, "\"custom_id\":\"3\""), 1);
+    for (int i = 3; i <= 5; i++) {
+      char id[48], line[48];
+      snprintf(id, sizeof(id), "\"custom_id\":\"%d\",", i);
+      snprintf(line, sizeof(line), "\"line\":%d}", i);
+      assert_int_equal(count_in(s->errors, id), 1);
+      assert_int_equal(count_in(s->errors, line), 1);
+    }
+  }
+  s->options.flags = UVLLM_BATCH_RETRY_FAILED;
+  scene_run(s, 0);
+  assert_int_equal(s->stats.requests, 0);
+  assert_int_equal(nlines(s->errors), 3);
+}
+
+static void a_row_without_an_end_is_called_by_its_number(void** state) {
+  scene_t* s = *state;
+  char* open_quote = malloc((16 << 20) + 8);
+  snprintf(s->input, sizeof(s->input), "%s/in.csv", s->folder);
+  memset(open_quote, 'x', (16 << 20) + 8);
+  memcpy(open_quote, "a,\"", 3);
+  open_quote[(16 << 20) + 7] = '\0';
+  put_text(s->input, "w", "id,q\n1,2\n");
+  put_text(s->input, "a", open_quote);
+  free(open_quote);
+  s->options.template_text = "{q}";
+  s->options.target.model = "gpt-4o";
+  scene_run(s, 0);
+  assert_int_equal(count_in(s->errors, "\"custom_id\":\"3\""), 1);
+  assert_int_equal(count_in(s->errors, "\"line_too_long\""), 1);
+}
+
 static void rows_become_messages(void** state) {
   scene_t* s = *state;
   snprintf(s->input, sizeof(s->input), "%s/in.csv", s->folder);
@@ -398,6 +454,7 @@ static void rows_become_messages(void** state) {
   assert_int_equal(s->end.succeeded, 2);
   assert_int_equal(count_in(s->output, "\"custom_id\":\"3\""), 1);
   assert_int_equal(count_in(s->errors, "in.csv:4: the row has 3 fields, the header 2"), 1);
+  assert_int_equal(count_in(s->errors, "\"custom_id\":\"4\""), 1);
   s->options.template_text = "{answer}";
   s->options.flags = UVLLM_BATCH_RESTART;
   scene_run(s, UV_EINVAL);
@@ -465,9 +522,10 @@ static void a_dry_run_sends_and_writes_nothing(void** state) {
   assert_int_equal(s->end.malformed, 1);
   assert_int_equal(s->end.unpriced, 1);
   assert_int_equal(s->end.unbounded, 1);
-  assert_int_equal(s->end.estimate.output_tokens, 100);
-  assert_true(s->end.estimate.input_tokens > 20 * 20);
-  assert_true(s->end.estimate.cost_pusd > 0);
+  assert_int_equal(s->end.estimate.output_tokens, 100 + 256);
+  assert_int_equal(s->end.estimate.input_tokens, 20 * 4 + 1); /* "user", "Question 11" */
+  assert_true(s->end.likely_pusd > 0);
+  assert_true(s->end.estimate.cost_pusd > s->end.likely_pusd);
   assert_int_equal(access(s->errors, F_OK), -1);
   char* after = get_text(s->output);
   assert_string_equal(before, after);
@@ -484,6 +542,7 @@ static void a_dry_run_needs_no_output(void** state) {
                                     "\"output_cost_per_token\":0.001}}");
   scene_run(s, 0);
   assert_int_equal(s->end.estimate.cost_pusd, INT64_C(50000000000));
+  assert_int_equal(s->end.likely_pusd, s->end.estimate.cost_pusd); /* input is free */
   assert_int_equal(access(s->output, F_OK), -1);
   assert_int_equal(access(s->run, F_OK), -1);
   s->options.prices_json = test_str("[");
@@ -576,12 +635,15 @@ int main(void) {
     T(an_answer_that_is_no_json_has_no_body),
     T(an_answer_of_invalid_utf8_is_made_valid),
     T(a_server_that_is_not_there_has_no_response),
+    T(what_no_limit_admits_says_so),
     T(retries_and_429_are_counted),
     T(bad_lines_are_reported_by_their_number),
     T(bad_lines_are_reported_once),
     T(files_that_cannot_be_used_are_named),
     T(what_no_line_could_do_ends_the_batch),
     T(objects_become_messages),
+    T(a_line_without_an_id_is_called_by_its_number),
+    T(a_row_without_an_end_is_called_by_its_number),
     T(rows_become_messages),
     T(only_the_first_lines_are_taken),
     T(standard_input_is_read),

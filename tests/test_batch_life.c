@@ -2,6 +2,7 @@
  * other after all that: nothing answered is lost, nothing recorded is sent again. */
 #include "batch_scene.h"
 #include "batch_internal.h"
+#include "internal.h"
 
 #include <sys/resource.h>
 
@@ -347,6 +348,116 @@ static void a_dear_line_costs_only_itself(void** state) {
   assert_int_equal(count_in(s->output, "dear") + count_in(s->errors, "dear"), 0);
 }
 
+/* ---- A key that is of no use any more ---- */
+
+static void expect_stopped_by_the_key(scene_t* s, int status) {
+  scene_run(s, status);
+  assert_true(s->end.rejected > 0 && s->end.rejected <= 16);
+  assert_int_equal(s->end.failed + s->end.cancelled, 0);
+  assert_int_equal(s->stats.requests, s->end.succeeded + s->end.rejected);
+  assert_int_equal(nlines(s->output), s->end.succeeded);
+  assert_int_equal(nlines(s->errors), 0);
+}
+
+static void a_rejected_key_ends_the_batch(void** state) {
+  scene_t* s = *state;
+  put_requests(s, 1, 1000, "w");
+  for (int ordered = 0; ordered < 2; ordered++) {
+    s->options.flags = UVLLM_BATCH_RESTART | (ordered ? UVLLM_BATCH_ORDERED : 0);
+    s->mock_options.require_key = "sk-other";
+    expect_stopped_by_the_key(s, UVLLM_EAUTH);
+    assert_int_equal(s->end.succeeded, 0);
+    const char* words = "openai: provider rejected the key: Incorrect API key";
+    assert_int_equal(strncmp(s->error, words, strlen(words)), 0);
+    assert_non_null(strstr(s->error, "; set another key, then run it again to go on"));
+    assert_null(strstr(s->error, "sk-test"));
+    s->options.flags &= ~(unsigned int) UVLLM_BATCH_RESTART;
+    s->mock_options.require_key = NULL;
+    scene_run(s, 0);
+    assert_int_equal(s->stats.requests, 1000);
+    expect_each_once(s, 1, 1000);
+  }
+}
+
+static void a_spent_quota_ends_the_batch(void** state) {
+  scene_t* s = *state;
+  const uvllm_kv_t header = { "x-mock", "status=429,quota" };
+  put_requests(s, 1, 1000, "w");
+  s->defaults.headers = &header;
+  s->defaults.nheaders = 1;
+  s->defaults.max_attempts = 5;
+  expect_stopped_by_the_key(s, UVLLM_EQUOTA);
+  assert_int_equal(strncmp(s->error, "openai: quota or credit is spent: You exceeded", 46), 0);
+  assert_non_null(strstr(s->error, "; add credit or set another key, then run it again"));
+}
+
+static void revoke_key_now(scene_t* s) {
+  uvllm_key_t key;
+  uvllm_key_init(&key);
+  key.key = "sk-revoked";
+  assert_int_equal(uvllm_key_set(s->client, "openai", &key), 0);
+  s->each_turn = NULL;
+}
+
+static void revoke_after_100(scene_t* s) {
+  uvllm_batch_progress_t p;
+  uvllm_batch_progress(s->batch, &p);
+  if (p.succeeded >= 100)
+    revoke_key_now(s);
+}
+
+/* What is in flight by then is answered, or fails for a reason of its own. */
+static void a_key_revoked_meanwhile_loses_no_answer(void** state) {
+  scene_t* s = *state;
+  put_requests(s, 1, 1000, "w");
+  put_text(s->input, "a", "broken\n");
+  s->mock_options.require_key = "sk-test";
+  s->mock_options.ttft_ms = 3;
+  s->mock_options.jitter = 1;
+  s->mock_options.error_rate = 0.2;
+  s->each_turn = revoke_after_100;
+  scene_run(s, UVLLM_EAUTH);
+  assert_true(s->end.succeeded >= 100 && s->end.failed > 10);
+  assert_true(s->end.rejected > 0 && s->end.rejected <= 16);
+  assert_int_equal(s->stats.requests, s->end.succeeded + s->end.failed + s->end.rejected);
+  assert_int_equal(count_in(s->errors, "\"eauth\"") + count_in(s->errors, "invalid_api_key"), 0);
+  uint64_t before = s->end.succeeded + s->end.failed;
+  s->mock_options.error_rate = 0;
+  scene_run(s, 0);
+  assert_int_equal(s->end.skipped, before);
+  assert_int_equal(s->end.succeeded, 1000 - before);
+  assert_int_equal(s->end.failed, 1);
+  expect_each_once(s, 1, 1000);
+}
+
+/* Then some wait for another attempt, and others are on their way to the same 500. */
+static void revoke_when_some_wait(scene_t* s) {
+  uvllm_batch_progress_t p;
+  uvllm_batch_progress(s->batch, &p);
+  if (p.waiting_for_retry > 0)
+    revoke_key_now(s);
+}
+
+/* It could only be told the same, a minute later. */
+static void with_a_rejected_key_no_retry_is_waited_for(void** state) {
+  scene_t* s = *state;
+  const uvllm_kv_t header = { "x-mock", "status=500,retry-after=60" };
+  put_requests(s, 1, 60, "w");
+  s->mock_options.require_key = "sk-test";
+  s->mock_options.ttft_ms = 20;
+  s->mock_options.jitter = 1;
+  s->defaults.headers = &header;
+  s->defaults.nheaders = 1;
+  s->defaults.max_attempts = 2;
+  s->defaults.timeout_ms = 600000;
+  s->each_turn = revoke_when_some_wait;
+  scene_run(s, UVLLM_EAUTH);
+  assert_true(s->end.duration_ns < UINT64_C(20000000000));
+  assert_true(s->end.cancelled > 0 && s->end.rejected > 0);
+  assert_int_equal(s->stats.requests, s->end.cancelled + s->end.rejected);
+  assert_int_equal(nlines(s->output) + nlines(s->errors), 0);
+}
+
 static void an_unpriced_model_under_a_budget_is_refused(void** state) {
   scene_t* s = *state;
   put_requests(s, 1, 10, "w");
@@ -359,6 +470,65 @@ static void an_unpriced_model_under_a_budget_is_refused(void** state) {
   scene_run(s, 0);
   assert_int_equal(s->end.unpriced, 10);
   assert_int_equal(s->end.usage.cost_pusd, 0);
+}
+
+static int64_t held_pusd;
+static uint64_t debited;
+
+static void look_what_is_taken(scene_t* s) {
+  uvllm_stats_t stats;
+  uvllm_limiter_state_t limiter;
+  assert_int_equal(uvllm_stats(s->client, NULL, NULL, &stats), 0);
+  if (stats.held_pusd == 0)
+    return;
+  held_pusd = stats.held_pusd;
+  uvllm_limiter_state(uvllm__provider_find(s->client, "openai")->limiter, uv_hrtime(), &limiter);
+  debited = limiter.used[UVLLM_TOKENS_PER_MIN];
+}
+
+static void expect_foretold(scene_t* s) {
+  held_pusd = -1;
+  s->options.flags = UVLLM_BATCH_DRY_RUN | UVLLM_BATCH_RESTART;
+  scene_run(s, 0);
+  assert_int_equal(s->end.requests, 1);
+  uvllm_usage_t foretold = s->end.estimate;
+  s->options.flags = UVLLM_BATCH_RESTART;
+  s->each_turn = look_what_is_taken;
+  scene_run(s, 0);
+  s->each_turn = NULL;
+  assert_int_equal(foretold.input_tokens + foretold.output_tokens, debited);
+  assert_int_equal(foretold.cost_pusd, held_pusd);
+}
+
+/* Whatever a line is, a dry run says of it what a limiter and a budget take. */
+static void a_dry_run_foretells_the_debit_and_the_hold(void** state) {
+  scene_t* s = *state;
+  static const char* const lines[] = {
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o-mini\","
+    "\"max_tokens\":50,\"n\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o-mini\","
+    "\"metadata\":{\"note\":\"this is no part of the prompt\"},\"messages\":[{\"role\":\"user\","
+    "\"content\":\"unbounded\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"gpt-4o\","
+    "\"service_tier\":\"priority\",\"max_completion_tokens\":9,\"messages\":[{\"role\":\"user\","
+    "\"content\":\"now\"}]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/embeddings\",\"body\":{\"model\":"
+    "\"text-embedding-3-small\",\"input\":[\"one\",\"two\"]}}\n",
+    "{\"custom_id\":\"a\",\"url\":\"/v1/completions\",\"body\":{\"model\":"
+    "\"gpt-3.5-turbo-instruct\",\"prompt\":\"once upon\",\"max_tokens\":4}}\n",
+  };
+  s->mock_options.ttft_ms = 5;
+  s->provider.limits.tokens_per_min = 1000000;
+  for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    put_text(s->input, "w", lines[i]);
+    expect_foretold(s);
+  }
+  put_text(s->input, "w", "{\"x\":\"some text\"}\n");
+  s->options.template_text = "Translate {x}.";
+  s->options.target.model = "gpt-4o-mini";
+  expect_foretold(s);
+  s->defaults.max_tokens = 30;
+  expect_foretold(s);
 }
 
 /* ---- Disk ---- */
@@ -476,6 +646,11 @@ int main(void) {
     T(what_the_budget_does_not_pay_is_taken_up_next_time),
     T(a_dear_line_costs_only_itself),
     T(an_unpriced_model_under_a_budget_is_refused),
+    T(a_rejected_key_ends_the_batch),
+    T(a_spent_quota_ends_the_batch),
+    T(a_key_revoked_meanwhile_loses_no_answer),
+    T(with_a_rejected_key_no_retry_is_waited_for),
+    T(a_dry_run_foretells_the_debit_and_the_hold),
     T(a_full_disk_loses_nothing_that_stands_there),
     T(without_memory_it_ends_and_goes_on),
     T(without_memory_a_resume_changes_nothing),

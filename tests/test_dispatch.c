@@ -2,6 +2,7 @@
  * and priorities; and what refuses it at once.
  */
 #include "core.h"
+#include "internal.h"
 
 static core_t core;
 
@@ -85,6 +86,82 @@ static void larger_than_the_limit_fails_at_once(void** state) {
   core_run(&core, 1);
   assert_int_equal(s.status, UVLLM_ELIMIT);
   assert_int_equal(s.attempts, 0);
+  assert_string_equal(s.message, "it counts as 5001, and the limit is 1000 tokens a minute");
+  core_end(&core);
+}
+
+static void expect_limit(const uvllm_limits_t* limits, const char* message) {
+  ask_t a;
+  seen_t s;
+  memset(&s, 0, sizeof(s));
+  begin(NULL, limits);
+  ask_init(&a, "a prompt of 26 characters!", NULL);
+  a.r.max_tokens = 50;
+  core_submit(&core, &a.r, &s);
+  core_run(&core, 1);
+  assert_int_equal(s.status, UVLLM_ELIMIT);
+  assert_string_equal(s.message, message);
+  core_end(&core);
+}
+
+static void each_limit_says_what_it_admits(void** state) {
+  (void) state;
+  const uvllm_limits_t input = { .input_tokens_per_min = 6, .tokens_per_min = 1000 };
+  const uvllm_limits_t output = { .output_tokens_per_min = 49, .input_tokens_per_min = 7 };
+  const uvllm_limits_t day = { .tokens_per_day = 56, .requests_per_min = 1 };
+  expect_limit(&input, "it counts as 7, and the limit is 6 input tokens a minute");
+  expect_limit(&output, "it counts as 50, and the limit is 49 output tokens a minute");
+  expect_limit(&day, "it counts as 57, and the limit is 56 tokens a day");
+}
+
+/* A provider that lowers its limit meanwhile: its words and code are those of the
+ * attempt before. */
+static void a_retry_may_be_larger_than_the_limit(void** state) {
+  (void) state;
+  ask_t a;
+  seen_t s;
+  memset(&s, 0, sizeof(s));
+  begin(NULL, NULL);
+  ask_init(&a, "x", "status=429,times=1,retry-after-ms=20");
+  a.r.max_tokens = 50;
+  core_submit(&core, &a.r, &s);
+  while (s.nevents[UVLLM_EVENT_ATTEMPT] == 0)
+    uv_run(&core.loop, UV_RUN_ONCE);
+  uvllm_limiter_learn(s.req->provider->limiter, uv_hrtime(), UVLLM_TOKENS_PER_MIN, 40, -1, -1);
+  core_run(&core, 1);
+  assert_int_equal(s.status, UVLLM_ELIMIT);
+  assert_int_equal(s.http_status, 429);
+  assert_string_equal(s.message, "it counts as 51, and the limit is 40 tokens a minute");
+  assert_string_equal(s.code, "");
+  core_end(&core);
+}
+
+static void a_budget_says_what_is_left_of_it(void** state) {
+  (void) state;
+  uvllm_client_options_t o;
+  ask_t a;
+  seen_t s[2];
+  memset(s, 0, sizeof(s));
+  uvllm_client_options_init(&o);
+  o.budget_pusd = INT64_C(2000) * 1000000; /* $0.002 */
+  begin(&o, NULL);
+  ask_init(&a, "12345678", "tokens=10"); /* 2 in, 10 out: 6.3 micro-dollars */
+  a.r.max_tokens = 100;
+  core_submit(&core, &a.r, &s[0]);
+  core_run(&core, 1);
+  assert_int_equal(s[0].status, 0);
+  a.r.max_tokens = 5000; /* and 32 tokens of prompt: 3,004.8 micro-dollars */
+  core_submit(&core, &a.r, &s[1]);
+  core_run(&core, 2);
+  assert_int_equal(s[1].status, UVLLM_EBUDGET);
+  assert_string_equal(s[1].message,
+                      "it may cost $0.003005, and $0.001993 of the budget of $0.002 is left");
+  uvllm_set_budget(core.client, INT64_C(1500000000000));
+  a.r.max_tokens = 3000000;
+  core_submit(&core, &a.r, &s[1]);
+  core_run(&core, 3);
+  assert_string_equal(s[1].message,
+                      "it may cost $1.800005, and $1.499993 of the budget of $1.50 is left");
   core_end(&core);
 }
 
@@ -510,6 +587,9 @@ int main(void) {
     cmocka_unit_test(providers_own_cap_holds_too),
     cmocka_unit_test(waits_for_the_rate_limit_and_says_so),
     cmocka_unit_test(larger_than_the_limit_fails_at_once),
+    cmocka_unit_test(each_limit_says_what_it_admits),
+    cmocka_unit_test(a_retry_may_be_larger_than_the_limit),
+    cmocka_unit_test(a_budget_says_what_is_left_of_it),
     cmocka_unit_test(takes_turns_between_tags),
     cmocka_unit_test(higher_priority_goes_first),
     cmocka_unit_test(budget_is_never_passed),

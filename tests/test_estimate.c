@@ -19,6 +19,9 @@ static void begins_with_four_bytes_a_token(void** state) {
   assert_int_equal(cost.input_tokens, 1); /* rounded up */
   assert_int_equal(cost.output_tokens, 50);
   assert_int_equal(uvllm__estimate(e, "m", 0, 1).input_tokens, 0);
+  cost = uvllm__estimate(NULL, "m", 4000, 0);
+  assert_int_equal(cost.input_tokens, 1000);
+  assert_int_equal(cost.output_tokens, 256);
   uvllm__estimate_free(e);
   uvllm__estimate_free(NULL);
 }

@@ -120,6 +120,26 @@ static void a_last_attempt_s_429_holds_them_too(void** state) {
   assert_true(s.timing.sent >= refused + 100 * 1000000); /* 150 ms from when it was read */
 }
 
+/* All that are in flight are refused; one line in the log says it. */
+static void a_freeze_is_told_once(void** state) {
+  (void) state;
+  static seen_t s[8];
+  char prompt[8];
+  ask_t a;
+  int told = 0;
+  memset(s, 0, sizeof(s));
+  for (int i = 0; i < 8; i++) {
+    snprintf(prompt, sizeof(prompt), "f%d", i);
+    ask_init(&a, prompt, "status=429,times=1,retry-after-ms=300");
+    core_submit(&core, &a.r, &s[i]);
+  }
+  core_run(&core, 8);
+  for (const char* p = core.log; (p = strstr(p, "provider mock: frozen for ")) != NULL; p++)
+    told++;
+  assert_int_equal(told, 1);
+  assert_non_null(strstr(core.log, "frozen for 300 ms by an answer 429"));
+}
+
 static void never_after_delivered_content(void** state) {
   (void) state;
   seen_t s;
@@ -212,6 +232,7 @@ int main(void) {
     TEST(retry_after_in_all_its_forms),
     TEST(a_429_holds_all_who_wait),
     TEST(a_last_attempt_s_429_holds_them_too),
+    TEST(a_freeze_is_told_once),
     TEST(never_after_delivered_content),
     TEST(after_content_with_restart),
     TEST(without_event_cb_nothing_was_delivered),

@@ -295,7 +295,9 @@ typedef struct uvllm_timing_s {
 typedef struct uvllm_result_s {
   int status;              /* 0, or why it failed */
   int http_status;         /* of the last attempt; 0: no response */
-  uvllm_str_t message;     /* the provider's own words on failure, secrets masked */
+  uvllm_str_t message;     /* on failure: the provider's own words, secrets masked,
+                              or the transport's; with UVLLM_ELIMIT and UVLLM_EBUDGET
+                              how much was needed, and how much is admitted */
   uvllm_str_t code;        /* the provider's own error code */
   uvllm_str_t request_id;  /* the provider's */
   const uvllm_target_t* target;

@@ -25,6 +25,27 @@ void cli_progress_start(cli_progress_t* p, uv_loop_t* loop, const uvllm_batch_t*
                         int to_terminal);
 void cli_progress_stop(cli_progress_t* p); /* also takes the line away */
 
+/* "rate limit, retry": what requests wait for; "" if none does. Returns why. */
+enum { CLI_WAITING = 64 };
+const char* cli_waiting_for(const uvllm_batch_progress_t* b, char why[CLI_WAITING]);
+
+
+/* ---- What -v says of a run (narrate.c) --------------------------------------------- */
+
+typedef struct cli_narrator_s {
+  uv_timer_t timer;
+  const uvllm_batch_t* batch;
+  char told[CLI_WAITING]; /* what requests wait for, as last said... */
+  char seen[CLI_WAITING]; /* ...and as last seen */
+} cli_narrator_t;
+
+/* Whom it asks and within what bounds; then, until it is stopped, what requests
+ * wait for when that changes. The loop is not kept alive by it. */
+void cli_narrate_start(cli_narrator_t* n, cli_session_t* session,
+                       const cli_session_options_t* options, const uvllm_batch_t* batch);
+void cli_narrate_stop(cli_narrator_t* n);
+void cli_narrate_end(const uvllm_batch_progress_t* p); /* the totals */
+
 
 /* ---- The summary (summary.c) ----------------------------------------------------------- */
 

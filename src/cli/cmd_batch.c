@@ -72,6 +72,8 @@ typedef struct run_s {
   uvllm_batch_t* batch; /* NULL: it has ended */
   cli_progress_t progress;
   int has_progress;
+  cli_narrator_t narrator;
+  int narrates;
   uv_signal_t signals[2];
   int nsignals; /* how often it was asked to stop */
   cli_summary_file_t summary;
@@ -175,6 +177,8 @@ static int exit_status(int err, const uvllm_batch_progress_t* p) {
     case 0: return p->failed + p->malformed > 0 ? CLI_FAILED : CLI_OK;
     case UV_ECANCELED: return CLI_INTERRUPTED;
     case UVLLM_EBUDGET: return CLI_BUDGET;
+    case UVLLM_EAUTH:
+    case UVLLM_EQUOTA: return CLI_FAILED;
     default: return CLI_USAGE;
   }
 }
@@ -182,18 +186,23 @@ static int exit_status(int err, const uvllm_batch_progress_t* p) {
 
 /* Where it did not even begin there is nothing to sum up. */
 static int has_begun(int err, const uvllm_batch_progress_t* p) {
-  return err == 0 || err == UV_ECANCELED || err == UVLLM_EBUDGET || p->succeeded + p->failed > 0;
+  return err == 0 || err == UV_ECANCELED || err == UVLLM_EBUDGET || err == UVLLM_EAUTH ||
+         err == UVLLM_EQUOTA || p->succeeded + p->failed > 0;
 }
 
 
 static void tell_error(const run_t* r, int err) {
   const char* why = uvllm_batch_error(r->batch);
-  const char* hint = "";
+  char* variable = cli_key_variable(r->session.provider);
+  if (*why == '\0')
+    why = uvllm_strerror(err);
   if (err == UVLLM_EUNPRICED)
-    hint = "; --prices FILE adds some, --allow-unpriced lets it run uncounted";
-  else if (err == UVLLM_ENOKEY)
-    hint = "; set PROVIDER_API_KEY, such as OPENAI_API_KEY";
-  cli_error("%s%s", *why != '\0' ? why : uvllm_strerror(err), hint);
+    cli_error("%s; --prices FILE adds some, --allow-unpriced lets it run uncounted", why);
+  else if (err == UVLLM_ENOKEY || err == UVLLM_EAUTH || err == UVLLM_EQUOTA)
+    cli_error("%s; the key is read from %s", why, variable);
+  else
+    cli_error("%s", why);
+  free(variable);
 }
 
 
@@ -205,6 +214,8 @@ static void report(run_t* r, int err, const uvllm_batch_progress_t* p) {
   if (p->input_changed)
     cli_note(UVLLM_LOG_WARN, "%s is not the input that %s was begun with",
              r->args->common.operands[0], p->output);
+  if (tells && r->narrates)
+    cli_narrate_end(p);
   int status = cli_summary_close(&r->summary, tells ? p : NULL, dry_run);
   if (tells && r->args->common.json)
     status = cli_summary_write(stdout, "standard output", p, dry_run) != 0 ? CLI_USAGE : status;
@@ -218,6 +229,8 @@ static void on_done(uvllm_batch_t* batch, int err, const uvllm_batch_progress_t*
   run_t* r = uvllm_batch_data(batch);
   if (r->has_progress)
     cli_progress_stop(&r->progress);
+  if (r->narrates)
+    cli_narrate_stop(&r->narrator);
   report(r, err, p);
   for (int i = 0; i < 2; i++)
     uv_close((uv_handle_t*) &r->signals[i], NULL);
@@ -272,6 +285,13 @@ static void start_progress(run_t* r) {
 }
 
 
+static void start_narrator(run_t* r, const cli_session_options_t* o) {
+  r->narrates = r->args->common.verbosity > 0 && (r->args->flags & UVLLM_BATCH_DRY_RUN) == 0;
+  if (r->narrates)
+    cli_narrate_start(&r->narrator, &r->session, o, r->batch);
+}
+
+
 static int run_with(run_t* r) {
   const batch_args_t* a = r->args;
   cli_session_options_t o = { a->common.provider != NULL ? a->common.provider : "openai",
@@ -292,6 +312,7 @@ static int run_with(run_t* r) {
     if (status == 0) {
       start_signals(r);
       start_progress(r);
+      start_narrator(r, &o);
       uv_run(&r->session.loop, UV_RUN_DEFAULT);
       status = r->status;
       r->summary.path = NULL; /* closed by report() */

@@ -163,6 +163,8 @@ typedef struct cli_session_s {
   uv_loop_t loop;
   uvllm_client_t* client;
   cli_mock_t* mock;         /* NULL: none */
+  const char* provider;
+  const char* base_url;     /* NULL: the provider's own, or the mock's */
   const char* price_as;     /* provider for prices */
   uvllm_str_t prices_json;  /* --prices; absent: none */
 } cli_session_t;
@@ -171,6 +173,8 @@ typedef struct cli_session_s {
 int cli_session_open(cli_session_t* s, const cli_common_t* common,
                      const cli_session_options_t* options);
 void cli_session_close(cli_session_t* s);
+/* "OPENAI_API_KEY"; to be freed. */
+char* cli_key_variable(const char* provider);
 /* As many as the process may open: RLIMIT_NOFILE, soft to hard. */
 void cli_raise_descriptors(void);
 

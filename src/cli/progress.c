@@ -9,6 +9,8 @@
 
 enum { PAINT_MS = 200, LOG_MS = 10000, MAX_PARTS = 12, MAX_PART = 80 };
 
+_Static_assert((int) CLI_WAITING < MAX_PART, "the reasons are part of a part");
+
 #define SECOND 1000000000.0
 
 typedef struct part_s {
@@ -112,8 +114,7 @@ static void add_done(line_t* line, const uvllm_batch_progress_t* b) {
 }
 
 
-static void add_waiting(line_t* line, const uvllm_batch_progress_t* b) {
-  char why[MAX_PART] = "";
+const char* cli_waiting_for(const uvllm_batch_progress_t* b, char why[CLI_WAITING]) {
   size_t n = 0;
   const struct {
     uint64_t count;
@@ -121,11 +122,18 @@ static void add_waiting(line_t* line, const uvllm_batch_progress_t* b) {
   } reasons[] = { { b->waiting_for_limit, "rate limit" },
                   { b->waiting_for_retry, "retry" },
                   { b->waiting_for_budget, "budget" } };
+  why[0] = '\0';
   for (int i = 0; i < 3; i++)
-    if (reasons[i].count > 0 && n < sizeof(why))
-      n += (size_t) snprintf(why + n, sizeof(why) - n, "%s%s", n > 0 ? ", " : "",
+    if (reasons[i].count > 0)
+      n += (size_t) snprintf(why + n, CLI_WAITING - n, "%s%s", n > 0 ? ", " : "",
                              reasons[i].name);
-  if (n > 0)
+  return why;
+}
+
+
+static void add_waiting(line_t* line, const uvllm_batch_progress_t* b) {
+  char why[CLI_WAITING];
+  if (*cli_waiting_for(b, why) != '\0')
     add(line, 6, "33", "%" PRIu64 " waiting (%s)", b->waiting, why);
   else if (b->waiting > 0)
     add(line, 7, "2", "%" PRIu64 " waiting", b->waiting);
@@ -162,6 +170,8 @@ static void build(line_t* line, const cli_progress_t* p, const uvllm_batch_progr
   add(line, 8, "", "%s tok/s", short_number(tokens_per_s, text));
   add(line, 5, "", "%" PRIu64 " in flight", b->inflight);
   add_waiting(line, b);
+  if (b->waiting_for_space > 0)
+    add(line, 0, "31", "disk full, %" PRIu64 " answers wait", b->waiting_for_space);
   if (b->failed > 0)
     add(line, 2, "31", "%" PRIu64 " error%s", b->failed, b->failed == 1 ? "" : "s");
   add_cost(line, b, left);

@@ -24,6 +24,11 @@ static char* variable_name(const char* provider, const char* suffix) {
 }
 
 
+char* cli_key_variable(const char* provider) {
+  return variable_name(provider, "_API_KEY");
+}
+
+
 /* --base-url, else the variable; NULL: the provider's own. */
 static const char* find_base_url(const char* provider, const char* option) {
   if (option != NULL)
@@ -61,12 +66,12 @@ static int add_client(cli_session_t* s, const cli_session_options_t* options) {
 
 
 static int add_provider(cli_session_t* s, const cli_common_t* common,
-                        const cli_session_options_t* options, const char* base_url) {
+                        const cli_session_options_t* options) {
   uvllm_provider_options_t o;
   uvllm_provider_options_init(&o);
   o.name = options->provider;
   o.dialect = "openai";
-  o.base_url = s->mock != NULL ? cli_mock_url(s->mock) : base_url;
+  o.base_url = s->mock != NULL ? cli_mock_url(s->mock) : s->base_url;
   o.model = options->model;
   o.price_as = s->price_as;
   o.headers = common->headers;
@@ -92,7 +97,7 @@ static int needs_key(const char* base_url) {
 
 
 static int add_key(cli_session_t* s, const cli_session_options_t* options, int is_needed) {
-  char* variable = variable_name(options->provider, "_API_KEY");
+  char* variable = cli_key_variable(options->provider);
   const char* value = getenv(variable);
   int status = 0;
   if (has_env(value)) {
@@ -148,6 +153,8 @@ int cli_session_open(cli_session_t* s, const cli_common_t* common,
   const char* base_url = find_base_url(options->provider, common->base_url);
   int is_mock = strcmp(options->provider, "mock") == 0;
   memset(s, 0, sizeof(*s));
+  s->provider = options->provider;
+  s->base_url = base_url;
   if (check_provider(options->provider, base_url) != 0)
     return CLI_USAGE;
   cli_raise_descriptors();
@@ -165,7 +172,7 @@ int cli_session_open(cli_session_t* s, const cli_common_t* common,
   }
   int status = add_client(s, options);
   if (status == 0)
-    status = add_provider(s, common, options, base_url);
+    status = add_provider(s, common, options);
   if (status == 0)
     status = add_key(s, options, s->mock == NULL && !options->without_key && needs_key(base_url));
   if (status == 0)

@@ -73,15 +73,14 @@ static void token_rows(const uvllm_usage_t* u) {
 }
 
 
-static void cost_row(const uvllm_usage_t* u, uint64_t nunpriced, uint64_t nall) {
-  char cost[CLI_MONEY], n[CLI_MONEY];
+static void cost_row(const char* cost, uint64_t nunpriced, uint64_t nall) {
+  char n[CLI_MONEY];
   if (nunpriced == 0)
-    row("cost", "%s", cli_money(u->cost_pusd, cost));
+    row("cost", "%s", cost);
   else if (nunpriced >= nall)
     row("cost", "not known: no price for the model (see --prices)");
   else
-    row("cost", "%s, and %s requests without a known price", cli_money(u->cost_pusd, cost),
-        cli_grouped(nunpriced, n));
+    row("cost", "%s, and %s requests without a known price", cost, cli_grouped(nunpriced, n));
 }
 
 
@@ -93,22 +92,25 @@ static void file_rows(const uvllm_batch_progress_t* p) {
 
 
 static void print_dry_run(const uvllm_batch_progress_t* p) {
-  char n[CLI_MONEY];
+  char n[CLI_MONEY], likely[CLI_MONEY], worst[CLI_MONEY], cost[3 * CLI_MONEY];
   fprintf(stderr, "nothing was sent; these would be\n");
   row("requests", "%s", cli_grouped(p->requests, n));
   count_row("malformed", p->malformed, "");
   count_row("skipped", p->skipped, " (answered before)");
   row("tokens in", "about %s", cli_grouped(p->estimate.input_tokens, n));
-  row("tokens out", "at most %s%s", cli_grouped(p->estimate.output_tokens, n),
-      p->unbounded > 0 ? ", besides those without max_tokens" : "");
-  count_row("unbounded", p->unbounded, " (no max_tokens: only their input is counted)");
-  cost_row(&p->estimate, p->unpriced, p->requests);
+  row("tokens out", "%s %s", p->unbounded > 0 ? "about" : "at most",
+      cli_grouped(p->estimate.output_tokens, n));
+  count_row("unbounded", p->unbounded,
+            " (no max_tokens: 256 of the tokens, at worst all that the model can answer)");
+  snprintf(cost, sizeof(cost), "about %s, at worst %s", cli_money(p->likely_pusd, likely),
+           cli_money(p->estimate.cost_pusd, worst));
+  cost_row(cost, p->unpriced, p->requests);
   row("output", "%s", p->output);
 }
 
 
 static void print_run(const uvllm_batch_progress_t* p) {
-  char n[CLI_MONEY], total[CLI_MONEY];
+  char n[CLI_MONEY], total[CLI_MONEY], cost[CLI_MONEY];
   if (p->total > 0)
     row("succeeded", "%s of %s", cli_grouped(p->succeeded, n), cli_grouped(p->total, total));
   else
@@ -117,19 +119,18 @@ static void print_run(const uvllm_batch_progress_t* p) {
   count_row("malformed", p->malformed, " of the failed");
   count_row("skipped", p->skipped, " (in the files before)");
   count_row("unaffordable", p->unaffordable, " (the next run takes them up)");
+  count_row("rejected", p->rejected, " for the key or its quota (the next run takes them up)");
   count_row("cancelled", p->cancelled, " (the next run takes them up)");
   count_row("not written", p->unwritten, " (the next run takes them up)");
   row("time", "%.*f s, %.1f requests/s", p->duration_ns < 10 * SECOND ? 2 : 0,
       (double) p->duration_ns / SECOND, per_second(p));
   token_rows(&p->usage);
-  cost_row(&p->usage, p->unpriced, answered(p));
+  cost_row(cli_money(p->usage.cost_pusd, cost), p->unpriced, answered(p));
   row("attempts", "%s", cli_grouped(p->attempts, n));
   count_row("retries", p->retries, "");
   count_row("429 answers", p->http_429, "");
-  if (p->succeeded > 0) {
+  if (p->succeeded > 0) /* answers come whole: the first token would say the same */
     times_row("latency", &p->latency);
-    times_row("first token", &p->first_token);
-  }
   file_rows(p);
 }
 
@@ -159,9 +160,10 @@ static void put_decimal(uvllm_json_writer_t* w, const char* name, double n) {
 }
 
 
-static void put_cost(uvllm_json_writer_t* w, int64_t pusd, uint64_t nunpriced, uint64_t nall) {
+static void put_cost(uvllm_json_writer_t* w, const char* name, int64_t pusd, uint64_t nunpriced,
+                     uint64_t nall) {
   char text[CLI_MONEY];
-  uvllm_json_name(w, "cost_usd");
+  uvllm_json_name(w, name);
   if (nunpriced > 0 && nunpriced >= nall)
     uvllm_json_write_null(w);
   else
@@ -206,13 +208,14 @@ static void put_run(uvllm_json_writer_t* w, const uvllm_batch_progress_t* p) {
   put_count(w, "succeeded", p->succeeded);
   put_count(w, "failed", p->failed);
   put_count(w, "skipped", p->skipped);
+  put_count(w, "rejected", p->rejected);
   put_decimal(w, "duration_s", (double) p->duration_ns / SECOND);
   put_decimal(w, "requests_per_s", per_second(p));
   put_count(w, "input_tokens", p->usage.input_tokens);
   put_count(w, "cached_input_tokens", p->usage.cached_input_tokens);
   put_count(w, "output_tokens", p->usage.output_tokens);
   put_count(w, "reasoning_tokens", p->usage.reasoning_tokens);
-  put_cost(w, p->usage.cost_pusd, p->unpriced, answered(p));
+  put_cost(w, "cost_usd", p->usage.cost_pusd, p->unpriced, answered(p));
   put_count(w, "unpriced", p->unpriced);
   put_count(w, "attempts", p->attempts);
   put_count(w, "retries", p->retries);
@@ -233,7 +236,8 @@ static void put_dry_run(uvllm_json_writer_t* w, const uvllm_batch_progress_t* p)
   put_count(w, "input_tokens", p->estimate.input_tokens);
   put_count(w, "output_tokens", p->estimate.output_tokens);
   put_count(w, "unbounded", p->unbounded);
-  put_cost(w, p->estimate.cost_pusd, p->unpriced, p->requests);
+  put_cost(w, "cost_usd", p->estimate.cost_pusd, p->unpriced, p->requests);
+  put_cost(w, "likely_cost_usd", p->likely_pusd, p->unpriced, p->requests);
   put_count(w, "unpriced", p->unpriced);
 }
 

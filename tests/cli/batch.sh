@@ -11,12 +11,14 @@ equal 'standard output' "$(cat out)" ''
 err_has 'succeeded     50 of 50'
 err_has 'tokens out    800'
 err_has 'cost          $0.000'
+err_has '  latency       p50 '
+err_has_not 'first token'
 check 'answers in the schema of OpenAI' [ 50 -eq "$(grep -cE \
   '^\{"id":"[^"]+","custom_id":"q-[0-9]{4}","response":\{"status_code":200,"request_id":.*,"body":\{.*"error":null\}$' \
   in.results.jsonl)" ]
 
 it 'sums up as JSON, with the members that are promised'
-members='total succeeded failed skipped duration_s requests_per_s input_tokens cached_input_tokens
+members='total succeeded failed skipped rejected duration_s requests_per_s input_tokens cached_input_tokens
 output_tokens reasoning_tokens cost_usd unpriced attempts retries http_429 latency_ms p50 p90 p99 max
 first_token_ms p50 p90 p99 max cpu_s peak_rss_bytes'
 equal 'the list of members' "$(grep -oE '"[a-z0-9_]+":' summary.json | tr -d '":' | xargs)" \
@@ -108,10 +110,16 @@ check 'nothing came' grep -q '"requests":0,' stats
 check 'nothing was written' [ ! -e dry.jsonl ] 
 check 'nothing was written' [ ! -e dry.jsonl.run.json ]
 out_has '{"dry_run":true,"total":50,"requests":50,"malformed":0,'
-out_has '"output_tokens":3200,'
-check 'an estimate in dollars' grep -qE '"cost_usd":0\.00[0-9]+,' out
+out_has '"input_tokens":300,"output_tokens":3200,"unbounded":0,' # "user" and "Question number 1?"
+check 'an estimate in dollars' grep -qE '"cost_usd":0\.00[0-9]+,"likely_cost_usd":0\.00[0-9]+,' out
 run 0 batch in.jsonl -o dry.jsonl --dry-run
 err_has 'nothing was sent'
+err_has 'tokens out    at most 3,200'
+check 'both costs' grep -qE '  cost          about \$0\.00[0-9]+, at worst \$0\.00[0-9]+$' err
+sed 's/,"max_tokens":64//' in.jsonl > unbounded.jsonl
+run 0 batch unbounded.jsonl --dry-run
+err_has 'tokens out    about 12,800'
+err_has 'unbounded     50 (no max_tokens'
 run 1 batch bad.jsonl -o dry.jsonl --dry-run
 err_has 'malformed     2'
 
@@ -125,6 +133,30 @@ run 0 batch in.jsonl -o b.jsonl -m mock/gpt-4o-mini --budget 1 --json
 out_has "\"skipped\":$answered,"
 all_once 50 b.jsonl
 
+it 'stops at a key that is rejected or spent, and goes on with another'
+serve --require-key sk-right
+export LOCAL_API_KEY=sk-wrong-one
+run 1 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --concurrency 4 --json
+err_has 'local: provider rejected the key: Incorrect API key provided: '
+err_has '; set another key, then run it again to go on; the key is read from LOCAL_API_KEY'
+err_has_not wrong-one
+out_has '"total":50,"succeeded":0,"failed":0,"skipped":0,"rejected":'
+get /mock/stats > stats
+check 'few were sent' grep -qE '"requests":([1-9]|1[0-9]),' stats
+check 'they stand in no file' [ ! -s k.jsonl ]
+check 'they stand in no file' [ ! -e k.errors.jsonl ]
+LOCAL_API_KEY=sk-right
+run 1 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --concurrency 4 \
+  --header 'x-mock: status=429,quota'
+err_has 'local: quota or credit is spent: You exceeded your current quota'
+err_has '; add credit or set another key, then run it again to go on'
+check 'the summary says it' grep -qE '^  rejected      [0-9]+ for the key or its quota' err
+run 0 batch in.jsonl -o k.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --json
+out_has '"skipped":0,"rejected":0,'
+all_once 50 k.jsonl
+unset LOCAL_API_KEY
+stop_server
+
 it 'refuses what has no price under a budget'
 run 2 batch in.jsonl -o n.jsonl -m mock/nobody-knows --budget 1
 err_has 'in.jsonl:1:'
@@ -137,6 +169,37 @@ serve --rpm 6000
 run 0 batch in.jsonl -o rate.jsonl -m mock/gpt-4o-mini --base-url "$url/v1" --rpm 3000 --limit 30 --json
 out_has '"http_429":0'
 stop_server
+
+it 'tells with -v what a night was like, and never a key, a prompt or an answer'
+serve
+export LOCAL_API_KEY=sk-this-is-a-secret
+run 0 batch in.jsonl -o v.jsonl -m local/gpt-4o-mini --base-url "$url/v1/" -v --limit 3
+err_has "info: asks local/gpt-4o-mini at $url; at most 64 in flight"
+err_has 'info: v.jsonl: a new run'
+err_has 'info: 3 succeeded, 0 failed, 0 skipped in '
+err_has_not 'wait'
+head -c -20 v.jsonl > torn.jsonl && mv torn.jsonl v.jsonl
+run 0 batch in.jsonl -o v.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --log-json -v \
+  --rpm 120 --tpm 1000000 --budget 2.5 --allow-unpriced --limit 6 --header 'x-mock: status=429,retry-after-ms=200,times=1'
+stop_server
+unset LOCAL_API_KEY
+check 'log lines in JSON' grep -qE '^\{"time":"[^"]+","level":"info","msg":"asks local/gpt-4o-mini at ' err
+err_has '64 in flight, 120 requests a minute, 1,000,000 tokens a minute, $2.50 to spend'
+err_has 'v.jsonl: its last line was torn, and is cut off'
+err_has 'v.jsonl: goes on; 2 answers and 0 failures stand there, their lines are skipped'
+err_has 'requests wait: rate limit'
+err_has 'provider local: frozen for 200 ms by an answer 429'
+err_has '4 succeeded, 0 failed, 2 skipped in '
+err_has ' 8 attempts, 4 retries, 4 answers 429'
+sed 's/.*"content":"\([^"]*\)".*/\1/' v.jsonl > answers
+check 'there are answers' lines_at_least 6 answers
+for secret in sk-this-is 'Question number' "$(head -n 1 answers | head -c 20)"; do
+  err_has_not "$secret"
+done
+run 0 batch in.jsonl -o v2.jsonl -m mock/gpt-4o-mini -v --limit 1 --dry-run
+err_has_not asks
+run 0 batch in.jsonl -o v2.jsonl -m mock/gpt-4o-mini -v --limit 1
+err_has 'asks mock/gpt-4o-mini, the embedded one; '
 
 it 'runs fewer at once than were wanted where descriptors are few'
 (ulimit -n 200 && run 0 batch in.jsonl -o few.jsonl -m mock/gpt-4o-mini --concurrency 3000

@@ -60,7 +60,6 @@ static void try_line(uvllm_str_t text) {
   CHECK(line.id.len != 0);
   CHECK(line.body.len >= 2 && line.body.base[0] == '{');
   CHECK(line.model.base == NULL || line.model.len != 0);
-  uvllm__line_max_tokens(&line);
 }
 
 
