@@ -24,11 +24,12 @@ pairs=11
 few=5
 lines=1000000
 limit_seconds=60
+hold_seconds=60
 only=.
 json=
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) pairs=3 few=3 lines=100000 limit_seconds=15 ;;
+    --quick) pairs=3 few=3 lines=100000 limit_seconds=15 hold_seconds=10 ;;
     --only) only=${2:?--only wants a pattern}; shift ;;
     --json) json=${2:?--json wants a file}; shift ;;
     --help | -h) usage; exit 0 ;;
@@ -163,8 +164,8 @@ run_client() {
   output=$1
   shift
   # shellcheck disable=SC2145 # the program's path and its arguments
-  $on_us timeout 120 "$bin/$@" > "$output" 2> "$work/err" && return 0
-  setup_say "$* failed, or took over 120 s: $(tail -n 1 "$work/err")" >&2
+  $on_us timeout 180 "$bin/$@" > "$output" 2> "$work/err" && return 0
+  setup_say "$* failed, or took over 180 s: $(tail -n 1 "$work/err")" >&2
   return 1
 }
 
@@ -206,6 +207,10 @@ show() {
 }
 
 
+# What the library's client is told besides, in compare().
+ours=
+
+
 # compare NAME METRIC UNIT GOAL PAIRS BASELINE ARG...: the library beside a
 # baseline, each run with the same arguments, in turns.
 compare() {
@@ -214,7 +219,8 @@ compare() {
   wanted "$name" || return 0
   : > "$work/samples"
   while [ "$n" -gt 0 ]; do
-    run_client "$work/b" "$baseline" "$@" && run_client "$work/o" uvllm_client "$@" &&
+    # shellcheck disable=SC2086 # a list of words
+    run_client "$work/b" "$baseline" "$@" && run_client "$work/o" uvllm_client "$@" $ours &&
       echo "$(metric "$metric" "$work/o") $(metric "$metric" "$work/b")" >> "$work/samples"
     n=$((n - 1))
   done
@@ -305,7 +311,7 @@ batch_figures() {
   run_batch $few_lines && in_summary peak_rss_bytes > "$work/few"
   run_batch $lines && in_summary peak_rss_bytes > "$work/many" &&
     in_summary requests_per_s > "$work/rate"
-  figure "batch, $lines lines" "/s" "value>=12000" "$work/rate"
+  figure "batch, $lines lines" "/s" "value>=25000" "$work/rate"
   awk '{ print $1 / 1048576 }' "$work/many" > "$work/samples"
   figure "batch, peak memory" MiB "value<=64" "$work/samples"
   paste "$work/many" "$work/few" | awk -v n=$((lines - few_lines)) 'NF == 2 { print ($1 - $2) / n }' \
@@ -352,6 +358,8 @@ setup_say "commit $commit, $(date -u +%Y-%m-%dT%H:%MZ), $(nproc) x ${cpu:-unknow
 : > "$table"
 printf 'figure\tvalue\tunit\tbaseline\tratio\tspread\tgoal\tok\n' | show
 
+# Over curl: what crosses a network.
+ours="--transport curl"
 start_mock
 check_baseline requests --url "$url" --n 30000 --inflight 64
 compare "request, 64 in flight" cpu_per_request us "ratio<=1.25" $pairs baseline_curl \
@@ -377,6 +385,37 @@ if wanted "TLS"; then
   compare "TLS connection, memory" rss_per_connection KiB "value<=120" "$few" baseline_curl \
     tls --url "$tls_url" --ca "$ca" --n 500 --itl-ms 1000 --tokens 100000
 fi
+
+# On plain sockets: what does not.
+ours="--transport plain"
+start_mock
+for baseline in epoll:2.0:2.0 curl:0.55:0.3; do
+  name=${baseline%%:*} goals=${baseline#*:}
+  compare "plain: request, 64 in flight, over $name" cpu_per_request us "ratio<=${goals%:*}" \
+    $pairs "baseline_$name" requests --url "$url" --n 30000 --inflight 64
+  compare "plain: request, 5,000 in flight, over $name" cpu_per_request us "ratio<=${goals#*:}" \
+    $pairs "baseline_$name" requests --url "$url" --n 30000 --inflight 5000
+done
+start_mock
+compare "plain: stream event, 5,000 at 10/s" cpu_per_event us "ratio<=1.45" $pairs baseline_epoll \
+  streams --url "$url" --n 5000 --seconds 3 --itl-ms 100 --tokens 100000
+check_pace "plain: stream event, 5,000 at 10/s"
+start_mock
+compare "plain: stream event, bursts of 100" cpu_per_event us "value<=0.40" $pairs baseline_epoll \
+  bursts --url "$url" --n 10000 --inflight 64 --tokens 100
+compare "plain: memory an open stream, 10,000" rss_per_stream KiB "value<=6" 1 baseline_epoll \
+  streams --url "$url" --n 10000 --seconds 1 --itl-ms 1000 --tokens 100000
+if wanted "18,000"; then
+  run_client "$work/o" uvllm_client streams --url "$url" --n 18000 --seconds $hold_seconds \
+    --itl-ms 1000 --tokens 100000
+  metric rss "$work/o" > "$work/samples"
+  figure "plain: 18,000 streams for $hold_seconds s, memory" MiB "value<=120" "$work/samples"
+  metric streams_lost "$work/o" > "$work/samples"
+  figure "plain: 18,000 streams for $hold_seconds s, lost" "" "value<=0" "$work/samples"
+  metric events_per_stream_s "$work/o" > "$work/samples"
+  figure "plain: 18,000 streams, events a second each" "" "value>=0.99" "$work/samples"
+fi
+ours=
 
 micro micro_json json_parse_extract_ns "JSON chunk, parse and extract" ns "value<=200"
 micro micro_sse sse_gb_per_s "SSE framing" GB/s "value>=1"

@@ -45,7 +45,7 @@ struct uvllm__plain_conn_s {
   uint64_t born_ns, idle_ns;
 
   size_t written;            /* of the request */
-  char tail[40];             /* of its head: the length and the empty line */
+  char tail[40];             /* its head's end: the length and the empty line */
 
   llhttp_t parser;
   const char* read;          /* the bytes in hand */

@@ -6,7 +6,6 @@
 #include "plain.h"
 
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -113,15 +112,28 @@ static struct iovec piece(const char* base, size_t len) {
 }
 
 
-/* A method that means to send content says so, even if there is none (RFC 9110,
- * 8.6). */
-static void make_tail(uvllm__plain_conn_t* c, const uvllm_http_t* http, uvllm_str_t body) {
-  int has_length = body.base != NULL || strcmp(http->method, "POST") == 0 ||
-                   strcmp(http->method, "PUT") == 0 || strcmp(http->method, "PATCH") == 0;
-  if (has_length)
-    snprintf(c->tail, sizeof(c->tail), "Content-Length: %zu\r\n\r\n", body.len);
-  else
-    memcpy(c->tail, "\r\n", 3);
+static int sends_content(const char* method) {
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+         strcmp(method, "PATCH") == 0;
+}
+
+
+/* "Content-Length: N" and the empty line, written from the end. A method that means
+ * to send content says so, even if there is none (RFC 9110, 8.6). */
+static uvllm_str_t make_tail(uvllm__plain_conn_t* c, const uvllm_http_t* http, uvllm_str_t body) {
+  static const char name[] = "Content-Length: ", end[] = "\r\n\r\n";
+  char* last = c->tail + sizeof(c->tail);
+  char* p = last - (sizeof(end) - 1);
+  size_t n = body.len;
+  memcpy(p, end, sizeof(end) - 1);
+  if (body.base == NULL && !sends_content(http->method))
+    return (uvllm_str_t) { p, 2 };
+  do
+    *--p = (char) ('0' + n % 10);
+  while ((n /= 10) != 0);
+  p -= sizeof(name) - 1;
+  memcpy(p, name, sizeof(name) - 1);
+  return (uvllm_str_t) { p, (size_t) (last - p) };
 }
 
 
@@ -131,15 +143,14 @@ static size_t make_vector(uvllm__plain_conn_t* c, struct iovec v[PIECES]) {
   const uvllm__origin_t* o = c->x->origin;
   uvllm_str_t fields = uvllm__http_fields(http), body = uvllm__http_body(http);
   int needs_slash = o->target.len == 1 && (http->path.len == 0 || http->path.base[0] != '/');
+  uvllm_str_t tail = make_tail(c, http, body);
   size_t len = 0;
-  if (c->written == 0)
-    make_tail(c, http, body);
   v[0] = piece(http->method, strlen(http->method));
   v[1] = needs_slash ? piece(" /", 2) : piece(o->target.base, o->target.len);
   v[2] = piece(http->path.base, http->path.len);
   v[3] = piece(o->host_line.base, o->host_line.len);
   v[4] = piece(fields.base, fields.len);
-  v[5] = piece(c->tail, strlen(c->tail));
+  v[5] = piece(tail.base, tail.len);
   v[6] = piece(body.base, body.len);
   for (int i = 0; i < PIECES; i++)
     len += v[i].iov_len;

@@ -18,7 +18,6 @@ static int arm(uvllm__watch_t* w, int events) {
 
 static void put_off(uvllm__watch_t* w, int events) {
   uvllm__late_t* late = &w->transport->late;
-  arm(w, 0); /* thousands that are ready would be reported again and again */
   w->late = (uint8_t) events;
   w->late_next = NULL;
   w->late_prev = late->last;
@@ -38,14 +37,18 @@ static void forget_late(uvllm__watch_t* w) {
 }
 
 
+/* One that is late and reported again would be so again and again, with thousands
+ * of others: only then are the two calls of epoll_ctl worth it. */
 static void on_poll(uv_poll_t* poll, int status, int events) {
   uvllm__watch_t* w = poll->data;
   if (status < 0) {
     w->armed = 0;
+    forget_late(w);
     uvllm__transport_begin_read(w->transport);
     w->ready(w, status, events);
-  } else if (w->wanted == 0) {
+  } else if (w->wanted == 0 || w->late != 0) {
     arm(w, 0);
+    w->late |= w->late != 0 ? (uint8_t) events : 0;
   } else if (w->transport->late.first != NULL || uvllm__transport_begin_read(w->transport)) {
     put_off(w, events);
   } else {

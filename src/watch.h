@@ -1,5 +1,5 @@
 /* A socket watched on the loop, with the turns that the client keeps: what is
- * ready when the turn is over waits in a list and is not watched meanwhile.
+ * ready when the turn is over waits in a list.
  *
  * Invariant: a watcher is stopped before its descriptor is closed, since the
  * number may come back at once, and libuv aborts when it polls a dead one.
