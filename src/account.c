@@ -61,7 +61,7 @@ static uvllm_cost_t counted(const uvllm_req_t* req, const uvllm_usage_t* usage) 
 static void settle_limits(uvllm_req_t* req, int status, const uvllm_usage_t* usage) {
   uvllm_client_t* c = req->client;
   uvllm__provider_t* p = req->provider;
-  uint64_t now = uv_hrtime();
+  uint64_t now = req->client->now_ns;
   uvllm_cost_t actual = counted(req, usage);
   if (req->attempt->sends == 0) {
     uvllm_limiter_undo(p->limiter, now, &req->debit);

@@ -170,7 +170,7 @@ static void on_status(uvllm__exchange_t* x, int http_status) {
   att->http_status = http_status;
   att->req->http_status = http_status;
   att->content_type[0] = '\0';
-  att->read_ns = att->req->client->read_ns;
+  att->read_ns = att->req->client->now_ns;
   if (att->req->timing.first_byte == 0)
     att->req->timing.first_byte = att->read_ns;
 }
@@ -195,7 +195,7 @@ static int on_header(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value) 
 static int on_body(uvllm__exchange_t* x, const char* data, size_t len) {
   uvllm__attempt_t* att = attempt_of(x);
   uvllm_req_t* req = att->req;
-  att->read_ns = req->client->read_ns;
+  att->read_ns = req->client->now_ns;
   if (req->state != UVLLM__RUNNING || att->complete || att->next_exchange)
     return 0;
   if (!is_success(att)) {
@@ -327,7 +327,7 @@ static void conclude(uvllm__attempt_t* att) {
     return; /* a callback has cancelled it */
   if (status == 0 && att->next_exchange) {
     att->exchange++;
-    status = start_exchange(att, req->client->read_ns);
+    status = start_exchange(att, req->client->now_ns);
     if (status == 0)
       return;
   }

@@ -96,19 +96,26 @@ static void on_prepare(uv_prepare_t* prepare) {
 }
 
 
-int uvllm__turn_is_over(const uvllm_client_t* c) {
+/* As of the last look at the clock. */
+static int was_over(const uvllm_client_t* c) {
   uint64_t turn = c->options.max_turn_us * UINT64_C(1000) >> c->halves;
-  return c->turn_ns != 0 && uv_hrtime() - c->turn_ns > turn;
+  return c->turn_ns != 0 && c->now_ns - c->turn_ns > turn;
+}
+
+
+int uvllm__turn_is_over(uvllm_client_t* c) {
+  c->now_ns = uv_hrtime();
+  return was_over(c);
 }
 
 
 /* One look at the clock serves a read with all its events. */
 static int begin_read(void* ctx, uint64_t* now) {
   uvllm_client_t* c = ctx;
-  *now = c->read_ns = uv_hrtime();
+  *now = c->now_ns = uv_hrtime();
   if (c->turn_ns == 0)
     c->turn_ns = *now;
-  return *now - c->turn_ns > c->options.max_turn_us * UINT64_C(1000) >> c->halves;
+  return was_over(c);
 }
 
 
@@ -177,12 +184,13 @@ static void run_resumed(uvllm_client_t* c) {
 }
 
 
-/* Only those that were there on entry: callbacks may finish others. */
+/* Only those that were there on entry: callbacks may finish others. Each looks at
+ * the clock itself. */
 static void run_finished(uvllm_client_t* c) {
   uvllm_req_t *list = c->finished, **tail = c->finished_tail;
   c->finished = NULL;
   c->finished_tail = &c->finished;
-  for (int n = 0; list != NULL && (n == 0 || !uvllm__turn_is_over(c)); n++) {
+  for (int n = 0; list != NULL && (n == 0 || !was_over(c)); n++) {
     uvllm_req_t* req = list;
     list = req->next_finished;
     uvllm__req_complete(req);
@@ -212,14 +220,16 @@ static void close_handles(uvllm_client_t* c);
 static void drain(uvllm_client_t* c) {
   c->scheduled = 0;
   c->draining = c->will_dispatch = 1;
+  c->now_ns = uv_hrtime();
   if (c->turn_ns == 0)
-    c->turn_ns = uv_hrtime();
+    c->turn_ns = c->now_ns;
   uvllm__transport_drain(c->transport);
-  run_timers(c, uv_hrtime());
+  run_timers(c, c->now_ns);
   run_resumed(c);
   run_finished(c);
   c->will_dispatch = 0;
-  int more = c->closing ? 0 : uvllm__dispatch(c, uv_hrtime());
+  c->now_ns = uv_hrtime();
+  int more = c->closing ? 0 : uvllm__dispatch(c, c->now_ns);
   offer_room(c);
   c->draining = 0;
   if (more || c->finished != NULL || c->resumed != NULL)

@@ -101,7 +101,7 @@ int uvllm__dispatch(uvllm_client_t* c, uint64_t now) {
   while (p != NULL && (unsigned int) idle < n && !c->closing) {
     if (c->ninflight >= c->options.max_inflight)
       break;
-    if (starts >= UVLLM__STARTS_PER_TURN || (starts > 0 && uvllm__turn_is_over(c))) {
+    if (starts >= UVLLM__STARTS_PER_TURN || (starts % 8 == 7 && uvllm__turn_is_over(c))) {
       c->next_provider = p;
       return 1;
     }

@@ -215,7 +215,7 @@ struct uvllm_client_s {
   uv_idle_t idle;
   uv_prepare_t prepare;
   uint64_t armed_ns;                  /* what the timer is set to */
-  uint64_t read_ns;                   /* when the transport was last entered to read */
+  uint64_t now_ns;                    /* the last look at the clock: in a read, its time */
   uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
   int halves;                         /* this iteration has two turns of half the length */
   int scheduled, draining, will_dispatch;
@@ -232,7 +232,7 @@ struct uvllm_client_s {
 
 /* client.c */
 void uvllm__schedule(uvllm_client_t* c); /* drain in this turn or the next */
-int uvllm__turn_is_over(const uvllm_client_t* c);
+int uvllm__turn_is_over(uvllm_client_t* c); /* looks at the clock */
 void uvllm__wake_at(uvllm_client_t* c, uint64_t when_ns);
 void uvllm__log(uvllm_client_t* c, uvllm_log_level level, const char* format, ...)
     __attribute__((format(printf, 3, 4)));

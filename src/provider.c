@@ -180,7 +180,7 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
   if (err == 0 && *slot == NULL)
     err = make_provider(c, &o, &fresh);
   else if (err == 0)
-    err = uvllm_limiter_set((*slot)->limiter, uv_hrtime(), &o.limits);
+    err = uvllm_limiter_set((*slot)->limiter, c->now_ns = uv_hrtime(), &o.limits);
   if (err != 0) {
     uvllm__conf_unref(c, conf);
     return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));

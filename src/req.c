@@ -277,7 +277,7 @@ void uvllm__req_complete(uvllm_req_t* req) {
   uvllm_client_t* c = req->client;
   uvllm_result_t result;
   uvllm__attempt_stop(req);
-  req->timing.ended = uv_hrtime();
+  req->timing.ended = c->now_ns = uv_hrtime();
   fill_result(req, &result);
   count_end(req, result.status);
   uvllm__req_set_state(req, UVLLM__DONE);
@@ -340,7 +340,7 @@ static void freeze_provider(uvllm_req_t* req, int status, uint64_t now) {
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
   uvllm_client_t* c = req->client;
   uvllm__attempt_t* att = req->attempt;
-  uint64_t now = uv_hrtime();
+  uint64_t now = c->now_ns;
   uvllm__settle_attempt(req, status);
   freeze_provider(req, status, now);
   req->last_error = status;
