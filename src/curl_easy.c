@@ -226,7 +226,7 @@ void uvllm__easy_put(uvllm__curl_t* t, uvllm__easy_t* e) {
     curl_easy_setopt(e->curl, CURLOPT_RESOLVE, NULL);
   e->resolve_line = NULL;
   curl_easy_getinfo(e->curl, CURLINFO_OS_ERRNO, &no);
-  if (t->base.transport->closing || t->nidle >= MAX_IDLE || no != 0) { /* 7.88 would never forget the errno */
+  if (t->base.transport->closing || e->spoilt || t->nidle >= MAX_IDLE || no != 0) { /* 7.88 would never forget the errno */
     free_easy(t, e);
     return;
   }

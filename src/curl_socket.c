@@ -4,10 +4,6 @@
  * stopped before the loop polls a descriptor that was closed, or a number that
  * is reused (libuv aborts on both); curl's timeout 0 is a timer of 0, never a
  * call from inside curl's callback.
- *
- * Transfers are dealt over several multi handles, filling the first ones first:
- * curl walks all connections of a host for each new transfer, and few transfers
- * on few handles keep connections warm.
  */
 #include "http_curl.h"
 
@@ -18,7 +14,17 @@
 #include <unistd.h>
 
 
-static void after_action(uvllm__shard_t* s) {
+/* Codes beside these say that curl itself does not know how it stands. */
+static int is_harmless(CURLMcode code) {
+  return code == CURLM_OK || code == CURLM_BAD_SOCKET || code == CURLM_RECURSIVE_API_CALL;
+}
+
+
+static void act(uvllm__shard_t* s, int fd, int flags) {
+  int running;
+  CURLMcode code = curl_multi_socket_action(s->multi, fd, flags, &running);
+  if (!is_harmless(code))
+    s->broken = code;
   s->dirty = 1;
   uvllm__transport_schedule(s->engine->base.transport);
 }
@@ -26,14 +32,12 @@ static void after_action(uvllm__shard_t* s) {
 
 static void on_timeout(uv_timer_t* timer) {
   uvllm__shard_t* s = timer->data;
-  int running;
   uvllm__transport_begin_read(s->engine->base.transport);
-  curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  after_action(s);
+  act(s, CURL_SOCKET_TIMEOUT, 0);
 }
 
 
-static int on_curl_timer(CURLM* multi, long ms, void* ctx) {
+int uvllm__on_curl_timer(CURLM* multi, long ms, void* ctx) {
   uvllm__shard_t* s = ctx;
   (void) multi;
   if (s->engine->base.transport->closing)
@@ -62,7 +66,7 @@ static void after_poll_error(uvllm__curl_t* t, uvllm__sock_t* k, int fd) {
 static void on_ready(uvllm__watch_t* w, int status, int events) {
   uvllm__sock_t* k = sock_of(w);
   uvllm__shard_t* s = k->shard;
-  int fd = w->fd, flags = 0, running;
+  int fd = w->fd, flags = 0;
   if (status < 0)
     flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
   else
@@ -71,10 +75,9 @@ static void on_ready(uvllm__watch_t* w, int status, int events) {
     flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE)
     flags |= CURL_CSELECT_OUT;
-  curl_multi_socket_action(s->multi, fd, flags, &running);
+  act(s, fd, flags);
   if (status < 0)
     after_poll_error(s->engine, k, fd);
-  after_action(s);
 }
 
 
@@ -87,7 +90,7 @@ static void on_sock_closed(uv_handle_t* handle) {
 }
 
 
-static void drop_sock(uvllm__curl_t* t, int fd) {
+void uvllm__drop_sock(uvllm__curl_t* t, int fd) {
   uvllm__sock_t* k = fd >= 0 && fd < t->nsocks ? t->socks[fd] : NULL;
   if (k == NULL)
     return;
@@ -152,7 +155,7 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
 static void unwant(uvllm__curl_t* t, uvllm__sock_t* k) {
   k->watch.wanted = 0;
   if (!k->stands && (k->cookie == 0 || cookie_of(k->watch.fd) != k->cookie))
-    drop_sock(t, k->watch.fd);
+    uvllm__drop_sock(t, k->watch.fd);
 }
 
 
@@ -166,7 +169,7 @@ static void mark(CURL* curl, uvllm__mark what) {
 
 /* Failing here would poison the whole multi handle for good: the transfer whose
  * socket cannot be watched is ended by drain() instead. */
-static int on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock) {
+int uvllm__on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock) {
   uvllm__shard_t* s = ctx;
   uvllm__curl_t* t = s->engine;
   (void) sock;
@@ -199,7 +202,7 @@ static int watch_anew(uvllm__curl_t* t, int fd) {
     return 0;
   uvllm__shard_t* s = k->shard;
   int wanted = k->watch.wanted;
-  drop_sock(t, fd);
+  uvllm__drop_sock(t, fd);
   if (wanted == 0)
     return 0;
   if ((k = add_sock(s, fd)) == NULL)
@@ -247,101 +250,6 @@ curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_so
 
 
 int uvllm__close_socket(void* ctx, curl_socket_t fd) {
-  drop_sock(ctx, fd);
+  uvllm__drop_sock(ctx, fd);
   return close(fd);
-}
-
-
-static uvllm__shard_t* new_shard(uvllm__curl_t* t) {
-  uvllm__shard_t* s = uvllm__calloc(t->alloc, 1, sizeof(*s));
-  if (s == NULL)
-    return NULL;
-  int low = uvllm__lowest_free_fd(t->base.transport->host.loop);
-  s->multi = curl_multi_init();
-  if (s->multi == NULL) {
-    uvllm__free(t->alloc, s);
-    return NULL;
-  }
-  uvllm__multi_cloexec(s->multi, low);
-  s->engine = t;
-  s->index = t->nshards;
-  uv_timer_init(t->base.transport->host.loop, &s->timer);
-  uv_unref((uv_handle_t*) &s->timer);
-  s->timer.data = s;
-  curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-  curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
-  curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-  curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
-  curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-  curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 4L * SHARD_ROOM);
-  t->shards[t->nshards++] = s;
-  return s;
-}
-
-
-static uvllm__shard_t* emptiest_shard(uvllm__curl_t* t) {
-  uvllm__shard_t* s = t->nshards > 0 ? t->shards[0] : NULL;
-  for (unsigned int i = 1; i < t->nshards; i++)
-    if (t->shards[i]->active < s->active)
-      s = t->shards[i];
-  return s;
-}
-
-
-/* The first with room; when all are full, one more; at last the emptiest. */
-uvllm__shard_t* uvllm__shard_get(uvllm__curl_t* t) {
-  uvllm__shard_t* s = NULL;
-  unsigned int i = t->first_with_room;
-  while (i < t->nshards && t->shards[i]->active >= SHARD_ROOM)
-    i++;
-  t->first_with_room = i;
-  if (i < t->nshards)
-    s = t->shards[i];
-  else if (t->nshards < MAX_SHARDS)
-    s = new_shard(t);
-  if (s == NULL)
-    s = emptiest_shard(t);
-  if (s != NULL)
-    s->active++;
-  return s;
-}
-
-
-void uvllm__shard_release(uvllm__shard_t* s) {
-  s->active--;
-  if (s->active < SHARD_ROOM && s->index < s->engine->first_with_room)
-    s->engine->first_with_room = s->index;
-}
-
-
-static void close_shard(uvllm__curl_t* t, unsigned int i);
-
-
-static void on_timer_closed(uv_handle_t* handle) {
-  uvllm__shard_t* s = handle->data;
-  uvllm__curl_t* t = s->engine;
-  close_shard(t, s->index + 1);
-  uvllm__transport_handle_closed(t->base.transport);
-}
-
-
-/* curl closes its pooled connections here, through uvllm__close_socket(). They
- * may be thousands: one shard each turn of the loop. */
-static void close_shard(uvllm__curl_t* t, unsigned int i) {
-  if (i < t->nshards) {
-    curl_multi_cleanup(t->shards[i]->multi);
-    t->shards[i]->multi = NULL;
-    uvllm__transport_closing(t->base.transport);
-    uv_close((uv_handle_t*) &t->shards[i]->timer, on_timer_closed);
-    return;
-  }
-  for (int fd = 0; fd < t->nsocks; fd++)
-    drop_sock(t, fd);
-}
-
-
-void uvllm__shards_close(uvllm__curl_t* t) {
-  for (unsigned int i = 0; i < t->nshards; i++)
-    uv_timer_stop(&t->shards[i]->timer);
-  close_shard(t, 0);
 }

@@ -86,6 +86,7 @@ static int start(uvllm__engine_t* engine, uvllm__exchange_t* x, uvllm__dns_name_
     uvllm__easy_put(t, e);
     return err;
   }
+  uvllm__shard_link(s, e);
   x->handle = e;
   return 0;
 }
@@ -95,6 +96,7 @@ static void give_back(uvllm__exchange_t* x) {
   uvllm__easy_t* e = x->handle;
   uvllm__shard_t* s = e->shard;
   x->handle = NULL;
+  uvllm__shard_unlink(s, e);
   curl_multi_remove_handle(s->multi, e->curl);
   uvllm__shard_release(s);
   uvllm__easy_put((uvllm__curl_t*) x->engine, e);
@@ -144,12 +146,14 @@ static void drain_shard(uvllm__shard_t* s) {
   CURLMsg* msg;
   int left;
   s->dirty = 0;
-  while ((msg = curl_multi_info_read(s->multi, &left)) != NULL) {
+  while (s->multi != NULL && (msg = curl_multi_info_read(s->multi, &left)) != NULL) {
     uvllm__easy_t* e = NULL;
     CURLcode code = msg->data.result;
     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &e);
     end_exchange(e, code);
   }
+  if (s->broken != CURLM_OK)
+    uvllm__shard_rebuild(s, give_back);
 }
 
 

@@ -1,6 +1,6 @@
-/* The inside of the curl engine, shared by its three files: http_curl.c (the
- * exchange's life), curl_easy.c (handles, options, curl's callbacks) and
- * curl_socket.c (sockets and timers on the loop).
+/* The inside of the curl engine, shared by its files: http_curl.c (the exchange's
+ * life), curl_easy.c (handles, options, curl's callbacks), curl_shard.c (multi
+ * handles) and curl_socket.c (sockets and timers on the loop).
  */
 #ifndef UVLLM_SRC_HTTP_CURL_H
 #define UVLLM_SRC_HTTP_CURL_H
@@ -24,16 +24,18 @@ typedef struct uvllm__curl_s uvllm__curl_t;
 
 typedef struct uvllm__shard_s {
   uvllm__curl_t* engine;
-  CURLM* multi;
+  CURLM* multi; /* NULL: there was no memory for a new one */
   uv_timer_t timer;
   unsigned int index, active;
-  int dirty; /* messages may wait */
+  struct uvllm__easy_s* transfers;
+  int dirty;        /* messages may wait */
+  CURLMcode broken; /* what curl said when it lost its way; CURLM_OK: it has not */
 } uvllm__shard_t;
 
 /* One pooled easy handle. Its options are set once; only what differs from the
  * last use is set again. */
 typedef struct uvllm__easy_s {
-  struct uvllm__easy_s* next;
+  struct uvllm__easy_s *next, *prev; /* of the shard's transfers; `next`: also the pool */
   CURL* curl;
   uvllm__shard_t* shard; /* NULL: idle */
   uvllm__exchange_t* x;
@@ -48,6 +50,7 @@ typedef struct uvllm__easy_s {
   char* resolve_line;
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
+  int spoilt;       /* of a multi handle that broke: not to be used again */
   int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */
   struct uvllm__easy_s* next_marked;
@@ -93,10 +96,18 @@ void uvllm__easy_unmark(uvllm__curl_t* t, uvllm__easy_t* e);
 int uvllm__lowest_free_fd(uv_loop_t* loop);
 void uvllm__multi_cloexec(CURLM* multi, int from);
 
-/* curl_socket.c */
+/* curl_shard.c */
 uvllm__shard_t* uvllm__shard_get(uvllm__curl_t* t);
 void uvllm__shard_release(uvllm__shard_t* s);
+void uvllm__shard_link(uvllm__shard_t* s, uvllm__easy_t* e);
+void uvllm__shard_unlink(uvllm__shard_t* s, uvllm__easy_t* e);
+void uvllm__shard_rebuild(uvllm__shard_t* s, void (*give_back)(uvllm__exchange_t* x));
 void uvllm__shards_close(uvllm__curl_t* t);
+
+/* curl_socket.c */
+int uvllm__on_curl_timer(CURLM* multi, long ms, void* ctx);
+int uvllm__on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, void* sock);
+void uvllm__drop_sock(uvllm__curl_t* t, int fd); /* one that curl is done with */
 curl_socket_t uvllm__open_socket(void* ctx, curlsocktype purpose, struct curl_sockaddr* addr);
 int uvllm__close_socket(void* ctx, curl_socket_t fd);
 
