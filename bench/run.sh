@@ -375,6 +375,10 @@ compare "stream event, bursts of 100" cpu_per_event us "value<=0.7" $pairs basel
   bursts --url "$url" --n 10000 --inflight 64 --tokens 100
 compare "memory an open stream, 10,000" rss_per_stream KiB "value<=24" 1 baseline_curl \
   streams --url "$url" --n 10000 --seconds 1 --itl-ms 1000 --tokens 100000
+start_mock
+absolute "a program's 1 ms timer, 5,000 streams, p99" tick_p99 ms "value<=5" 1 \
+  uvllm_client ticks --url "$url" --n 5000 --seconds 5 --itl-ms 100 --tokens 100000 $ours
+start_mock
 absolute "submit to wire, idle" submit_to_wire_p50 us "value<=100" "$few" \
   uvllm_client wire --url "$url" --n 200
 
@@ -400,6 +404,9 @@ start_mock
 compare "plain: stream event, 5,000 at 10/s" cpu_per_event us "ratio<=1.45" $pairs baseline_epoll \
   streams --url "$url" --n 5000 --seconds 3 --itl-ms 100 --tokens 100000
 check_pace "plain: stream event, 5,000 at 10/s"
+start_mock
+absolute "plain: a program's 1 ms timer, 5,000 streams, p99" tick_p99 ms "value<=5" 1 \
+  uvllm_client ticks --url "$url" --n 5000 --seconds 5 --itl-ms 100 --tokens 100000 $ours
 start_mock
 compare "plain: stream event, bursts of 100" cpu_per_event us "value<=0.40" $pairs baseline_epoll \
   bursts --url "$url" --n 10000 --inflight 64 --tokens 100

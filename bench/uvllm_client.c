@@ -4,6 +4,7 @@
  *   requests  n whole answers, inflight at a time
  *   bursts    n streamed answers, inflight at a time; every event parsed and handed over
  *   streams   n open streams, watched for some seconds
+ *   ticks     the same, beside a timer of 1 ms that the program has on the loop
  *   tls       the same on https, each on a new connection: what one costs
  *   wire      n single requests to an idle client: from submit to the server's first byte
  *   limit     a full queue under --rpm or --tpm, watched for some seconds
@@ -16,7 +17,7 @@
 #include "bench.h"
 #include "uvllm.h"
 
-#define MODES "requests|bursts|streams|tls|wire|limit"
+#define MODES "requests|bursts|streams|ticks|tls|wire|limit"
 
 typedef struct stream_s {
   uint64_t read_ns; /* when its last event was read: two of one time came in one read */
@@ -97,6 +98,35 @@ static void on_done(uvllm_req_t* req, const uvllm_result_t* result) {
 }
 
 
+/* ---- ticks: how late the program's own timer is --------------------------------- */
+
+static struct ticks_s {
+  uv_timer_t timer;
+  uint64_t last_ns, n;
+  uint32_t bins[10000]; /* of 10 us between two ticks */
+} t;
+
+
+static void on_tick(uv_timer_t* timer) {
+  uint64_t now = bench_now_ns(), bin = (now - t.last_ns) / 10000;
+  (void) timer;
+  if (t.last_ns != 0) {
+    t.bins[bin < 10000 ? bin : 9999]++;
+    t.n++;
+  }
+  t.last_ns = now;
+}
+
+
+static void report_ticks(void) {
+  uint64_t seen = 0;
+  uint32_t bin = 0;
+  while (bin < 9999 && (seen += t.bins[bin]) * 100 < t.n * 99)
+    bin++;
+  bench_print("tick_p99", (bin + 1) / 100.0, "ms");
+}
+
+
 /* Open streams: all have begun, a second to settle, then the measured time. */
 static void on_second(uv_timer_t* timer) {
   if (c.nstreaming < c.b.n)
@@ -108,6 +138,8 @@ static void on_second(uv_timer_t* timer) {
     uv_stop(c.loop);
   } else if (c.phase == 2) {
     mark(&c.from);
+    if (bench_is(&c.b, "ticks"))
+      uv_timer_start(&t.timer, on_tick, 1, 1);
     uv_timer_start(timer, on_second, c.b.seconds * 1000ull, 0); /* a new repeat would come late */
   } else if (c.phase == 3) {
     mark(&c.to);
@@ -143,6 +175,8 @@ static void run_load(void) {
   bench_report(&c.from, &c.to);
   if (c.is_open)
     report_open();
+  if (bench_is(&c.b, "ticks"))
+    report_ticks();
 }
 
 
@@ -345,6 +379,7 @@ static void set_request(void) {
 static void on_closed(void* data) {
   (void) data;
   uv_close((uv_handle_t*) &c.timer, NULL);
+  uv_close((uv_handle_t*) &t.timer, NULL);
 }
 
 
@@ -352,7 +387,7 @@ int main(int argc, char** argv) {
   uvllm_client_options_t options;
   char wire_url[64];
   bench_options(&c.b, argc, argv, MODES);
-  c.is_open = bench_is(&c.b, "streams") || bench_is(&c.b, "tls");
+  c.is_open = bench_is(&c.b, "streams") || bench_is(&c.b, "ticks") || bench_is(&c.b, "tls");
   bench_raise_files();
   c.loop = uv_default_loop();
   c.rss_kib = bench_rss_kib();
@@ -362,6 +397,7 @@ int main(int argc, char** argv) {
   options.max_queued += 10000;
   must(uvllm_client_new(&c.client, c.loop, &options), "uvllm_client_new");
   uv_timer_init(c.loop, &c.timer);
+  uv_timer_init(c.loop, &t.timer);
   int wire = bench_is(&c.b, "wire");
   if (wire)
     start_server(wire_url, sizeof(wire_url));
