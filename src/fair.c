@@ -308,21 +308,37 @@ int uvllm_fair_push(uvllm_fair_t* fair, uvllm_fair_node_t* node, const char* tag
 }
 
 
+static lane_t* first_lane(const uvllm_fair_t* fair) {
+  return (lane_t*) (void*) uvllm__heap_peek(&fair->top);
+}
+
+
 uvllm_fair_node_t* uvllm_fair_peek(const uvllm_fair_t* fair) {
-  const lane_t* lane = (const lane_t*) (void*) uvllm__heap_peek(&fair->top);
+  const lane_t* lane = first_lane(fair);
   return lane != NULL ? (uvllm_fair_node_t*) (void*) uvllm__heap_peek(&lane->entries) : NULL;
 }
 
 
+static void taken(uvllm_fair_t* fair, lane_t* lane, uvllm_fair_node_t* node) {
+  node->lane = NULL;
+  fair->size--;
+  if (lane->entries.size == 0)
+    deactivate(fair, lane);
+}
+
+
 uvllm_fair_node_t* uvllm_fair_pop(uvllm_fair_t* fair) {
-  uvllm_fair_node_t* node = uvllm_fair_peek(fair);
-  if (node == NULL)
+  lane_t* lane = first_lane(fair);
+  if (lane == NULL)
     return NULL;
-  lane_t* lane = node->lane;
   if (lane->vt > fair->clock)
     fair->clock = lane->vt;
+  uvllm_fair_node_t* node =
+      (uvllm_fair_node_t*) (void*) uvllm__heap_pop(&lane->entries, &fair->alloc);
   set_vt(fair, lane, lane->vt + stride(lane, node->cost));
-  uvllm_fair_remove(fair, node);
+  taken(fair, lane, node);
+  if ((lane = first_lane(fair)) != NULL)
+    uvllm__heap_prefetch(&lane->entries);
   return node;
 }
 
@@ -331,10 +347,7 @@ void uvllm_fair_remove(uvllm_fair_t* fair, uvllm_fair_node_t* node) {
   lane_t* lane = node->lane;
   assert(lane != NULL && node->node.position != 0);
   uvllm__heap_remove(&lane->entries, &node->node, &fair->alloc);
-  node->lane = NULL;
-  fair->size--;
-  if (lane->entries.size == 0)
-    deactivate(fair, lane);
+  taken(fair, lane, node);
 }
 
 

@@ -18,6 +18,7 @@ typedef struct uvllm__heap_s {
   uvllm__heap_entry_t* entries; /* so placed that four siblings share a cache line */
   void* block;                  /* what was allocated */
   size_t size, cap;
+  size_t hole; /* the place a pop has left empty; 0: none */
   uint64_t seq;
 } uvllm__heap_t; /* all zero: empty */
 
@@ -26,12 +27,20 @@ void uvllm__heap_clear(uvllm__heap_t* heap, const uvllm_alloc_t* alloc);
 int uvllm__heap_reserve(uvllm__heap_t* heap, const uvllm_alloc_t* alloc);
 /* After a reserve(). */
 void uvllm__heap_push(uvllm__heap_t* heap, uvllm_queue_node_t* node, int64_t key);
+/* NULL: empty. */
+uvllm_queue_node_t* uvllm__heap_pop(uvllm__heap_t* heap, const uvllm_alloc_t* alloc);
 void uvllm__heap_remove(uvllm__heap_t* heap, uvllm_queue_node_t* node,
                         const uvllm_alloc_t* alloc);
 void uvllm__heap_change(uvllm__heap_t* heap, uvllm_queue_node_t* node, int64_t key);
 
 static inline uvllm_queue_node_t* uvllm__heap_peek(const uvllm__heap_t* heap) {
   return heap->size != 0 ? heap->entries[0].node : NULL;
+}
+
+/* Of a heap that is popped next, and not empty. */
+static inline __attribute__((always_inline)) void uvllm__heap_prefetch(const uvllm__heap_t* heap) {
+  __builtin_prefetch(&heap->entries[0]);
+  __builtin_prefetch(&heap->entries[1]);
 }
 
 #endif

@@ -48,10 +48,7 @@ uvllm_queue_node_t* uvllm_queue_peek(const uvllm_queue_t* queue) {
 
 
 uvllm_queue_node_t* uvllm_queue_pop(uvllm_queue_t* queue) {
-  uvllm_queue_node_t* node = uvllm__heap_peek(&queue->heap);
-  if (node != NULL)
-    uvllm__heap_remove(&queue->heap, node, &queue->alloc);
-  return node;
+  return uvllm__heap_pop(&queue->heap, &queue->alloc);
 }
 
 

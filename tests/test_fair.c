@@ -282,6 +282,20 @@ static void virtual_time_does_not_overflow(void** state) {
   uvllm_fair_free(f);
 }
 
+static void free_after_a_pop_lets_all_go(void** state) {
+  (void) state;
+  item_t items[200];
+  memset(items, 0, sizeof(items));
+  uvllm_fair_t* f = new_fair();
+  for (int i = 0; i < 200; i++)
+    push(f, &items[i], i % 3 != 0 ? "a" : "b", i, 10);
+  for (int i = 0; i < 10; i++)
+    pop(f);
+  uvllm_fair_free(f);
+  for (int i = 0; i < 200; i++)
+    assert_false(uvllm_queue_has(&items[i].node.node));
+}
+
 static void a_full_queue_refuses_and_changes_nothing(void** state) {
   (void) state;
   item_t items[2];
@@ -515,6 +529,7 @@ int main(void) {
     cmocka_unit_test(tags_of_the_past_take_no_memory),
     cmocka_unit_test(a_weight_outlives_idleness),
     cmocka_unit_test(virtual_time_does_not_overflow),
+    cmocka_unit_test(free_after_a_pop_lets_all_go),
     cmocka_unit_test(a_full_queue_refuses_and_changes_nothing),
     cmocka_unit_test(agrees_with_a_model_that_forgets_nothing),
     cmocka_unit_test(survives_every_failing_allocation),

@@ -31,7 +31,7 @@ extern "C" {
 typedef struct uvllm_queue_node_s {
   int64_t key;     /* as pushed or changed last */
   uint64_t seq;    /* age among equals */
-  size_t position; /* in the heap, from 1; 0: in no queue */
+  size_t position; /* private, but 0: in no queue */
 } uvllm_queue_node_t;
 
 typedef struct uvllm_queue_s uvllm_queue_t;
