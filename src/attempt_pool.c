@@ -103,6 +103,7 @@ int uvllm__attempt_get(uvllm_req_t* req) {
   att->req = req;
   att->emit.ops = &uvllm__deliver_ops;
   att->emit.parser = c->frame_parser;
+  att->emit.alloc = &c->alloc;
   att->conf = uvllm__conf_ref(req->provider->conf);
   att->key = uvllm__keyring_ref(req->provider->key);
   req->attempt = att;

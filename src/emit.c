@@ -4,6 +4,7 @@
  * are the receiver's to fill in.
  */
 #include "emit.h"
+#include "mem.h"
 
 
 static int is_text(uvllm_event_type type) {
@@ -14,6 +15,11 @@ static int is_text(uvllm_event_type type) {
 
 uvllm_json_parser_t* uvllm_emit_parser(uvllm_emit_t* emit) {
   return emit->parser;
+}
+
+
+const uvllm_alloc_t* uvllm_emit_alloc(const uvllm_emit_t* emit) {
+  return emit->alloc != NULL ? emit->alloc : &uvllm__alloc_default;
 }
 
 

@@ -25,6 +25,7 @@ typedef struct uvllm__emit_ops_s {
 struct uvllm_emit_s { /* embedded in the receiver */
   const uvllm__emit_ops_t* ops;
   uvllm_json_parser_t* parser;
+  const uvllm_alloc_t* alloc; /* NULL: malloc(3) */
 };
 
 #endif

@@ -91,7 +91,7 @@ static const uvllm__emit_ops_t check_ops = { no_event, no_tool,        no_stop, 
 
 static int ask_dialect(uvllm_client_t* c, const uvllm_provider_ops_t* ops,
                        const uvllm_request_t* r) {
-  checker_t k = { { &check_ops, c->submit_parser }, c };
+  checker_t k = { { &check_ops, c->submit_parser, &c->alloc }, c };
   if (ops->check == NULL)
     return 0;
   int err = ops->check(r, &k.emit);
@@ -132,7 +132,7 @@ static int check_input(uvllm_client_t* c, const uvllm_request_t* r) {
 
 static int check_price(uvllm_client_t* c, const uvllm__provider_t* p, const uvllm_request_t* r,
                        const uvllm__facts_t* f) {
-  if (c->options.budget_pusd <= 0 || c->options.allow_unpriced || r->op == UVLLM_MODELS)
+  if (c->options.budget_pusd <= 0 || c->options.allow_unpriced || uvllm__op_is_free(r->op))
     return 0;
   if (r->op != UVLLM_RAW &&
       uvllm_price_worst(c->prices, p->conf->price_as, r->target.model, f->tier, 1, 1) >= 0)

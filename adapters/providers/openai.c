@@ -17,6 +17,7 @@ static const char* path_of(const uvllm_request_t* r) {
     case UVLLM_EMBED: return "/embeddings";
     case UVLLM_MODELS: return "/models";
     case UVLLM_RAW: return r->raw_path;
+    case UVLLM_COUNT_TOKENS: break;
   }
   return NULL;
 }

@@ -137,6 +137,10 @@ UVLLM_EXTERN const uvllm_alloc_t* uvllm_http_alloc(const uvllm_http_t* http);
  * that and says so. */
 UVLLM_EXTERN uvllm_json_parser_t* uvllm_emit_parser(uvllm_emit_t* emit);
 
+/* The client's memory, for what check(), frame() and the others need for a moment,
+ * or keep in `state` until fini(). */
+UVLLM_EXTERN const uvllm_alloc_t* uvllm_emit_alloc(const uvllm_emit_t* emit);
+
 /* UVLLM_EVENT_TEXT, _REASONING, _REFUSAL or _RAW. Empty text is dropped. */
 UVLLM_EXTERN void uvllm_emit_text(uvllm_emit_t* emit, uint32_t choice, uvllm_event_type type,
                                   uvllm_str_t text);

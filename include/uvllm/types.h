@@ -211,7 +211,10 @@ typedef enum {
   UVLLM_CHAT,
   UVLLM_COMPLETION, /* legacy text completion: messages[0] is the prompt */
   UVLLM_EMBED,      /* each message is one input */
-  UVLLM_MODELS,     /* list models; also the cheapest check of a key */
+  UVLLM_MODELS,     /* list models, all pages; also the cheapest check of a key */
+  UVLLM_COUNT_TOKENS, /* of the chat that the request is, which is not sent to a
+                         model: the result's usage.input_tokens. Costs nothing.
+                         UVLLM_EUNSUPPORTED where the dialect has none */
   UVLLM_RAW         /* raw_*: past the adapter, not past limits and budget */
 } uvllm_op;
 
