@@ -32,6 +32,10 @@
 #include "uvllm/queue.h"
 #include "uvllm/usage.h"
 
+/* Whether ops of the caller's own, perhaps of an older library, have the field. */
+#define uvllm__ops_have(ops, field)                                            \
+  ((ops)->size >= offsetof(uvllm_provider_ops_t, field) + sizeof((ops)->field))
+
 #define UVLLM__MS UINT64_C(1000000)
 #define UVLLM__NEVER UINT64_MAX
 
@@ -54,7 +58,7 @@ typedef struct uvllm__conf_s {
   char* price_as;
   uvllm_kv_t* headers;
   size_t nheaders;
-  int speaks_openai;  /* its whole answers are OpenAI bodies already */
+  int speaks_openai;  /* takes OpenAI bodies, and its whole answers are such */
   int wants_key;
 } uvllm__conf_t;
 

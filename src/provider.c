@@ -130,7 +130,7 @@ static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provide
   int err = uvllm__origin_new(&conf->origin, &c->alloc, &wish, &why);
   if (err != 0)
     return uvllm__refuse(c, err, why);
-  conf->speaks_openai = conf->ops == uvllm__dialect("openai");
+  conf->speaks_openai = uvllm__ops_have(conf->ops, speaks_openai) && conf->ops->speaks_openai;
   conf->wants_key = conf->ops->default_base_url != NULL &&
                     strcmp(conf->origin->base_url, conf->ops->default_base_url) == 0;
   conf->model = uvllm__strdup(&c->alloc, o->model);

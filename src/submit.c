@@ -2,6 +2,7 @@
  * with a code and nothing else. What is refused here could never have worked.
  */
 #include "internal.h"
+#include "request_expand.h"
 
 #include <assert.h>
 #include <math.h>
@@ -227,6 +228,20 @@ static int make_req(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_request
 }
 
 
+/* body_json for a dialect that takes none. Its model counts where neither target nor
+ * provider has one. */
+static int expand(uvllm_client_t* c, const uvllm__conf_t* conf, uvllm_request_t* r,
+                  uvllm__expansion_t* expansion) {
+  if (conf->speaks_openai || r->body_json.base == NULL || r->op == UVLLM_MODELS ||
+      (unsigned int) r->op >= UVLLM_RAW)
+    return 0;
+  if (r->target.model == NULL)
+    r->target.model = conf->model;
+  int err = uvllm__request_expand(expansion, r, &c->alloc);
+  return err != 0 && expansion->why[0] != '\0' ? uvllm__refuse(c, err, expansion->why) : err;
+}
+
+
 int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_cb event_cb,
                  uvllm_done_cb done_cb, void* data, uvllm_req_t** out) {
   uvllm_request_t r;
@@ -245,10 +260,14 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
   uvllm__provider_t* p = uvllm__provider_find(c, r.target.provider);
   if (p == NULL)
     return uvllm__refuse(c, UVLLM_ENOPROVIDER, "no such provider");
-  int err = check(c, p, &r, &facts, &model);
+  uvllm__expansion_t expansion = { .alloc = &c->alloc };
+  int err = expand(c, p->conf, &r, &expansion);
+  if (err == 0)
+    err = check(c, p, &r, &facts, &model);
   if (err == 0)
     err = make_req(c, p, &r, &facts, &req);
   uvllm__free(&c->alloc, model);
+  uvllm__expansion_free(&expansion);
   if (err != 0)
     return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
   req->event_cb = event_cb;

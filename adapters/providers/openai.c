@@ -195,4 +195,5 @@ const uvllm_provider_ops_t uvllm__openai_ops = {
   .frame = frame,
   .end = end,
   .error = uvllm__openai_error,
+  .speaks_openai = 1,
 };

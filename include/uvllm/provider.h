@@ -87,6 +87,11 @@ typedef struct uvllm_provider_ops_s {
   int (*error)(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit);
   /* Optional. Free what `state` holds. Runs exactly once, also on cancel. */
   void (*fini)(void* state);
+  /* Not 0: body_json is sent as it is, and a whole answer is the body of an OpenAI
+   * response already. 0: body_json never reaches the dialect, its members have
+   * become the request's fields; and the body of a UVLLM_BODY result is made from
+   * what frame() told. */
+  int speaks_openai;
 } uvllm_provider_ops_t;
 
 

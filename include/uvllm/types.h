@@ -236,8 +236,10 @@ typedef struct uvllm_request_s {
   const uvllm_message_t* messages;
   size_t nmessages;
   /* Or everything as an OpenAI request body: sent as it is where OpenAI is
-   * spoken (model, stream and stream_options replaced). Fields set here win
-   * over its members. */
+   * spoken (model, stream and stream_options replaced), translated elsewhere.
+   * Fields set here win over its members. A member that cannot be translated is
+   * UVLLM_EUNSUPPORTED, but for stream, store, metadata, user and the like, which
+   * mean something to OpenAI alone. */
   uvllm_str_t body_json;
 
   uint32_t max_tokens;         /* 0: unset, the provider's default */
