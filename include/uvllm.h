@@ -100,6 +100,9 @@ typedef struct uvllm_provider_options_s {
                              "unix:/path/to.sock:/base" for HTTP over a Unix socket */
   const char* model;      /* default model */
   const char* price_as;   /* provider name used for prices; NULL: `name` */
+  const uvllm_kv_t* params;  /* what the dialect asks for: api_version, region...;
+                                copied. Two of one name: the last counts */
+  size_t nparams;
   const uvllm_kv_t* headers; /* sent with every request; checked */
   size_t nheaders;
   uvllm_limits_t limits;  /* 0: none */

@@ -37,6 +37,8 @@ static int build(uvllm__attempt_t* att) {
     a.secret = uvllm__str(att->key->secret);
     a.session = uvllm__str(att->key->session);
   }
+  a.params = att->conf->params;
+  a.nparams = att->conf->nparams;
   a.unix_ms = unix_ms();
   a.number = req->attempts;
   a.exchange = att->exchange;

@@ -23,6 +23,11 @@ const uvllm_alloc_t* uvllm_emit_alloc(const uvllm_emit_t* emit) {
 }
 
 
+const char* uvllm_emit_param(const uvllm_emit_t* emit, const char* name) {
+  return uvllm_param(emit->params, emit->nparams, name);
+}
+
+
 void uvllm_emit_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
   if (is_text(event->type) && event->u.text.len == 0)
     return;
@@ -53,6 +58,12 @@ void uvllm_emit_usage(uvllm_emit_t* emit, const uvllm_usage_t* totals) {
 
 void uvllm_emit_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop) {
   emit->ops->stop(emit, choice, stop);
+}
+
+
+void uvllm_emit_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  if (json.len != 0)
+    emit->ops->replay(emit, choice, json);
 }
 
 

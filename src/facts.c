@@ -94,7 +94,8 @@ int uvllm__facts(const uvllm_request_t* r, uvllm_json_parser_t* parser, uvllm__f
   for (size_t i = 0; i < r->nmessages; i++) {
     const uvllm_message_t* m = &r->messages[i];
     f->prompt_bytes += m->text.len + m->name.len + parsed_bytes(parser, m->parts_json) +
-                       parsed_bytes(parser, m->tool_calls_json);
+                       parsed_bytes(parser, m->tool_calls_json) +
+                       parsed_bytes(parser, m->replay_json);
   }
   f->prompt_bytes += parsed_bytes(parser, r->tools_json) + parsed_bytes(parser, r->json_schema) +
                      r->raw_body.len;

@@ -56,6 +56,8 @@ typedef struct uvllm__conf_s {
   uvllm__origin_t* origin;
   char* model;
   char* price_as;
+  uvllm_kv_t* params;
+  size_t nparams;
   uvllm_kv_t* headers;
   size_t nheaders;
   int speaks_openai;  /* takes OpenAI bodies, and its whole answers are such */

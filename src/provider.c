@@ -26,15 +26,22 @@ uvllm__conf_t* uvllm__conf_ref(uvllm__conf_t* conf) {
 }
 
 
+/* Values may be secrets. */
+static void free_kvs(const uvllm_alloc_t* a, uvllm_kv_t* kvs, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uvllm__free(a, (char*) kvs[i].name);
+    uvllm__free_secret(a, (char*) kvs[i].value);
+  }
+  uvllm__free(a, kvs);
+}
+
+
 void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf) {
   const uvllm_alloc_t* a = &c->alloc;
   if (conf == NULL || --conf->refs > 0)
     return;
-  for (size_t i = 0; i < conf->nheaders; i++) {
-    uvllm__free(a, (char*) conf->headers[i].name);
-    uvllm__free_secret(a, (char*) conf->headers[i].value);
-  }
-  uvllm__free(a, conf->headers);
+  free_kvs(a, conf->headers, conf->nheaders);
+  free_kvs(a, conf->params, conf->nparams);
   uvllm__free(a, conf->model);
   uvllm__free(a, conf->price_as);
   uvllm__origin_unref(conf->origin);
@@ -94,26 +101,52 @@ void uvllm__providers_free(uvllm_client_t* c) {
 }
 
 
-static int copy_headers(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_kv_t* headers,
-                        size_t n) {
+/* No name and no value is NULL. What was copied before an error is to be freed. */
+static int copy_kvs(uvllm_client_t* c, const uvllm_kv_t* from, size_t n, uvllm_kv_t** to,
+                    size_t* nto) {
   if (n == 0)
     return 0;
-  if (n > UVLLM__HTTP_MAX_HEADERS / 4)
-    return uvllm__refuse(c, UV_EINVAL, "too many headers");
-  conf->headers = uvllm__calloc(&c->alloc, n, sizeof(*headers));
-  if (conf->headers == NULL)
+  *to = uvllm__calloc(&c->alloc, n, sizeof(*from));
+  if (*to == NULL)
     return UV_ENOMEM;
-  conf->nheaders = n;
+  *nto = n;
   for (size_t i = 0; i < n; i++) {
-    int err = uvllm__http_check_header(headers[i].name, headers[i].value);
-    if (err != 0)
-      return uvllm__refuse(c, err, "a header's name or value may not be sent");
-    conf->headers[i].name = uvllm__strdup(&c->alloc, headers[i].name);
-    conf->headers[i].value = uvllm__strdup(&c->alloc, headers[i].value);
-    if (conf->headers[i].name == NULL || conf->headers[i].value == NULL)
+    (*to)[i].name = uvllm__strdup(&c->alloc, from[i].name);
+    (*to)[i].value = uvllm__strdup(&c->alloc, from[i].value);
+    if ((*to)[i].name == NULL || (*to)[i].value == NULL)
       return UV_ENOMEM;
   }
   return 0;
+}
+
+
+static int copy_headers(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_kv_t* headers,
+                        size_t n) {
+  if (n > UVLLM__HTTP_MAX_HEADERS / 4)
+    return uvllm__refuse(c, UV_EINVAL, "too many headers");
+  for (size_t i = 0; i < n; i++)
+    if (uvllm__http_check_header(headers[i].name, headers[i].value) != 0)
+      return uvllm__refuse(c, UV_EINVAL, "a header's name or value may not be sent");
+  return copy_kvs(c, headers, n, &conf->headers, &conf->nheaders);
+}
+
+
+static int is_clean(const char* s) {
+  for (; s != NULL && *s != '\0'; s++)
+    if ((unsigned char) *s < 0x20 || *s == 0x7f)
+      return 0;
+  return 1;
+}
+
+
+static int copy_params(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_kv_t* params,
+                       size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (params[i].name == NULL || params[i].name[0] == '\0' || params[i].value == NULL ||
+        !is_clean(params[i].name) || !is_clean(params[i].value))
+      return uvllm__refuse(c, UV_EINVAL, "a parameter has no name, no value, or a control "
+                                         "character in it");
+  return copy_kvs(c, params, n, &conf->params, &conf->nparams);
 }
 
 
@@ -137,7 +170,8 @@ static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provide
   conf->price_as = uvllm__strdup(&c->alloc, o->price_as != NULL ? o->price_as : o->name);
   if ((o->model != NULL && conf->model == NULL) || conf->price_as == NULL)
     return UV_ENOMEM;
-  return copy_headers(c, conf, o->headers, o->nheaders);
+  err = copy_params(c, conf, o->params, o->nparams);
+  return err != 0 ? err : copy_headers(c, conf, o->headers, o->nheaders);
 }
 
 
@@ -216,14 +250,6 @@ int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
   p->key = NULL;
   uvllm__provider_unref(c, p);
   return 0;
-}
-
-
-static int is_clean(const char* s) {
-  for (; s != NULL && *s != '\0'; s++)
-    if ((unsigned char) *s < 0x20 || *s == 0x7f)
-      return 0;
-  return 1;
 }
 
 

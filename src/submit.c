@@ -70,6 +70,11 @@ static void no_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop)
 }
 
 
+static void no_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  (void) emit, (void) choice, (void) json;
+}
+
+
 static void no_id(uvllm_emit_t* emit, uvllm_str_t id) {
   (void) emit, (void) id;
 }
@@ -86,13 +91,17 @@ static void no_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit, i
 }
 
 
-static const uvllm__emit_ops_t check_ops = { no_event, no_tool,        no_stop, no_id,
-                                             check_error, no_retry_after, no_limit };
+static const uvllm__emit_ops_t check_ops = {
+  .event = no_event, .tool = no_tool,      .stop = no_stop,               .replay = no_replay,
+  .request_id = no_id, .error = check_error, .retry_after = no_retry_after, .limit = no_limit,
+};
 
 
-static int ask_dialect(uvllm_client_t* c, const uvllm_provider_ops_t* ops,
+static int ask_dialect(uvllm_client_t* c, const uvllm__provider_t* p,
                        const uvllm_request_t* r) {
-  checker_t k = { { &check_ops, c->submit_parser, &c->alloc }, c };
+  const uvllm__conf_t* conf = p->conf;
+  const uvllm_provider_ops_t* ops = conf->ops;
+  checker_t k = { { &check_ops, c->submit_parser, &c->alloc, conf->params, conf->nparams }, c };
   if (ops->check == NULL)
     return 0;
   int err = ops->check(r, &k.emit);
@@ -174,7 +183,7 @@ static int check(uvllm_client_t* c, uvllm__provider_t* p, uvllm_request_t* r, uv
   if (err == 0)
     err = check_headers(c, r);
   if (err == 0)
-    err = ask_dialect(c, p->conf->ops, r);
+    err = ask_dialect(c, p, r);
   if (err == 0)
     err = check_price(c, p, r, f);
   return err;

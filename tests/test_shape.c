@@ -239,6 +239,26 @@ static void choices_are_one_of_five(void** state) {
   }
 }
 
+static void replay_is_the_dialects_own(void** state) {
+  (void) state;
+  const uvllm_message_t m[] = {
+    { .role = UVLLM_ASSISTANT, .replay_json = UVLLM_STR("{\"own\":[1],\"x\":2}") },
+    { .role = UVLLM_ASSISTANT },
+    { .role = UVLLM_ASSISTANT, .replay_json = UVLLM_STR("[]") },
+  };
+  const uvllm_request_t r = chat(m, 3);
+  uvllm__shape_t s;
+  uvllm_json_t v;
+  uvllm__shape_init(&s, &uvllm__alloc_default);
+  assert_int_equal(uvllm__replay(&s, &r, 0, "own", &v), 1);
+  assert_str(uvllm_json_raw(v), "[1]");
+  assert_int_equal(uvllm__replay(&s, &r, 0, "other", &v), 0);
+  assert_int_equal(uvllm__replay(&s, &r, 1, "own", &v), 0);
+  assert_int_equal(uvllm__replay(&s, &r, 2, "own", &v), UVLLM__EINVAL);
+  assert_string_equal(s.why, "messages[2].replay_json is no JSON object");
+  uvllm__shape_free(&s);
+}
+
 static void assert_schema(const char* json, const char* schema, const char* name, int strict,
                           int any) {
   uvllm_request_t r = chat(NULL, 0);
@@ -429,6 +449,7 @@ int main(void) {
     cmocka_unit_test(a_tools_answer_finds_the_name_of_its_call),
     cmocka_unit_test(tools_are_functions),
     cmocka_unit_test(choices_are_one_of_five),
+    cmocka_unit_test(replay_is_the_dialects_own),
     cmocka_unit_test(schemas_come_bare_or_wrapped),
     cmocka_unit_test(what_a_table_lacks_is_refused_by_name),
     cmocka_unit_test(extra_members_are_merged_into_objects_too),

@@ -133,6 +133,8 @@ static const char* wrong_message(const uvllm_message_t* m) {
     return "has both text and parts_json";
   if (m->tool_calls_json.base != NULL && m->role != UVLLM_ASSISTANT)
     return "has tool_calls_json, but is not the assistant's";
+  if (m->replay_json.base != NULL && m->role != UVLLM_ASSISTANT)
+    return "has replay_json, but is not the assistant's";
   if (m->tool_call_id.base != NULL && m->role != UVLLM_TOOL)
     return "has a tool_call_id, but is no tool's";
   if (m->tool_call_id.base == NULL && m->role == UVLLM_TOOL)
@@ -149,12 +151,13 @@ static int refuse_message(uvllm_emit_t* emit, size_t i, const char* what) {
 }
 
 
-static int check_array(uvllm_emit_t* emit, size_t i, const char* member, uvllm_str_t text) {
+static int check_member(uvllm_emit_t* emit, size_t i, const char* member, uvllm_str_t text,
+                        uvllm_json_type type) {
   char field[64];
   if (text.base == NULL)
     return 0;
   snprintf(field, sizeof(field), "messages[%zu].%s", i, member);
-  return check_json(emit, field, text, UVLLM_JSON_ARRAY);
+  return check_json(emit, field, text, type);
 }
 
 
@@ -162,15 +165,17 @@ static int check_message(const uvllm_message_t* m, size_t i, uvllm_emit_t* emit)
   const char* wrong = wrong_message(m);
   if (wrong != NULL)
     return refuse_message(emit, i, wrong);
-  const int err = check_array(emit, i, "parts_json", m->parts_json);
-  return err != 0 ? err : check_array(emit, i, "tool_calls_json", m->tool_calls_json);
+  int err = check_member(emit, i, "parts_json", m->parts_json, UVLLM_JSON_ARRAY);
+  if (err == 0)
+    err = check_member(emit, i, "tool_calls_json", m->tool_calls_json, UVLLM_JSON_ARRAY);
+  return err == 0 ? check_member(emit, i, "replay_json", m->replay_json, UVLLM_JSON_OBJECT) : err;
 }
 
 
 /* A prompt or an input: text and nothing else. */
 static int check_input(const uvllm_message_t* m, size_t i, uvllm_emit_t* emit) {
   if (m->parts_json.base != NULL || m->tool_calls_json.base != NULL ||
-      m->tool_call_id.base != NULL || m->name.base != NULL) {
+      m->tool_call_id.base != NULL || m->name.base != NULL || m->replay_json.base != NULL) {
     refuse_message(emit, i, "can only be text here");
     return UVLLM_EUNSUPPORTED;
   }

@@ -69,6 +69,12 @@ int uvllm__parts_begin(uvllm__parts_t* parts, uvllm__shape_t* s, const uvllm_req
 int uvllm__parts_next(uvllm__parts_t* parts, uvllm__part_t* part);
 
 
+/* What of a message's replay_json is this dialect's: 1, and *value is it, valid as the
+ * entries of a list are; 0: nothing. */
+int uvllm__replay(uvllm__shape_t* s, const uvllm_request_t* r, size_t message,
+                  const char* dialect, uvllm_json_t* value);
+
+
 /* ---- Tools ---- */
 
 typedef struct uvllm__call_s {

@@ -27,6 +27,24 @@ static int fail(uvllm__parts_t* parts, int err, const char* what) {
 }
 
 
+int uvllm__replay(uvllm__shape_t* s, const uvllm_request_t* r, size_t message,
+                  const char* dialect, uvllm_json_t* value) {
+  const uvllm_message_t* m = &r->messages[message];
+  uvllm_json_t root;
+  memset(value, 0, sizeof(*value));
+  if (m->role != UVLLM_ASSISTANT || m->replay_json.base == NULL)
+    return 0;
+  snprintf(s->where, sizeof(s->where), "messages[%zu].replay_json", message);
+  const int err = uvllm__shape_parse(s, &s->list, m->replay_json, &root);
+  if (err != 0)
+    return err;
+  if (uvllm_json_type_of(root) != UVLLM_JSON_OBJECT)
+    return uvllm__shape_fail(s, UVLLM__EINVAL, "is no JSON object");
+  *value = uvllm_json_get(root, dialect);
+  return uvllm_json_type_of(*value) != UVLLM_JSON_NONE;
+}
+
+
 /* ---- Data URLs ---- */
 
 static int starts_with(uvllm_str_t s, const char* prefix) {

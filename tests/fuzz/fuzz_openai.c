@@ -86,6 +86,14 @@ static void on_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop)
 }
 
 
+static void on_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  listener_t* l = (listener_t*) emit;
+  hear(emit, &choice, sizeof(choice));
+  hear_str(emit, json);
+  uvllm__collect_replay(l->collect, choice, json);
+}
+
+
 static void on_request_id(uvllm_emit_t* emit, uvllm_str_t id) {
   hear_str(emit, id);
 }
@@ -110,8 +118,8 @@ static void on_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit,
 }
 
 
-static const uvllm__emit_ops_t kOps = { on_event, on_tool,        on_stop, on_request_id,
-                                        on_error, on_retry_after, on_limit };
+static const uvllm__emit_ops_t kOps = { on_event,      on_tool,  on_stop,        on_replay,
+                                        on_request_id, on_error, on_retry_after, on_limit };
 
 
 static void begin(listener_t* l, uvllm_op op) {
