@@ -178,7 +178,7 @@ static int check(uvllm_client_t* c, uvllm__provider_t* p, uvllm_request_t* r, uv
   }
   f->model.base = NULL; /* it lies in the parser */
   if (r->target.model == NULL)
-    r->target.model = p->conf->model;
+    r->target.model = p->conf->model != NULL ? p->conf->model : p->conf->last_model;
   err = check_input(c, r);
   if (err == 0)
     err = check_headers(c, r);

@@ -131,8 +131,14 @@ int uvllm__body_extra_has(const uvllm__body_t* b, const char* name) {
 }
 
 
-int uvllm__body_given_has(const uvllm__body_t* b, const char* name) {
-  return has(b->levels[b->depth].given, name);
+int uvllm__body_is_claimed(const uvllm__body_t* b, const char* name) {
+  const level_t* l = &b->levels[b->depth];
+  return is_among(l->own, l->nown, uvllm__str(name));
+}
+
+
+uvllm_json_t uvllm__body_given(const uvllm__body_t* b, const char* name) {
+  return uvllm_json_get(b->levels[b->depth].given, name);
 }
 
 

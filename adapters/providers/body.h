@@ -54,9 +54,11 @@ int uvllm__body_end(uvllm__body_t* b, int err);
 int uvllm__body_begins(uvllm__body_t* b, const char* name);
 /* The name is ours, and it is not to be copied from body_json. */
 void uvllm__body_claim(uvllm__body_t* b, const char* name);
-/* Whether extra_json, or body_json, has a member of this name where we are. */
+int uvllm__body_is_claimed(const uvllm__body_t* b, const char* name);
+/* Whether extra_json has a member of this name where we are. */
 int uvllm__body_extra_has(const uvllm__body_t* b, const char* name);
-int uvllm__body_given_has(const uvllm__body_t* b, const char* name);
+/* What body_json has under this name; absent: nothing. */
+uvllm_json_t uvllm__body_given(const uvllm__body_t* b, const char* name);
 
 /* An object within, to be closed. */
 void uvllm__body_open(uvllm__body_t* b, const char* name);

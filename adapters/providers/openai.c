@@ -40,7 +40,10 @@ static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
     uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
   uvllm_http_header(http, "Accept", uvllm__str(r->op == UVLLM_RAW ? "*/*" : "application/json"));
   uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
-  if (attempt->key.len != 0)
+  const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
+  if (attempt->key.len != 0 && own != NULL)
+    uvllm_http_secret(http, own, "", attempt->key);
+  else if (attempt->key.len != 0)
     uvllm_http_secret(http, "Authorization", "Bearer ", attempt->key);
 }
 

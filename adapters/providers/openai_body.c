@@ -7,6 +7,7 @@
  */
 #include "openai.h"
 #include "body.h"
+#include "openai_quirks.h"
 #include "shape.h"
 
 typedef struct put_s {
@@ -41,13 +42,56 @@ static int is_openai(uvllm_str_t url) {
 }
 
 
+/* ---- Names ---- */
+
+/* A member's name at this server. */
+static const char* called(const put_t* p, const char* member) {
+  const uvllm_attempt_t* a = p->attempt;
+  return a->nparams != 0 ? uvllm__quirk_name(a->params, a->nparams, member) : member;
+}
+
+
+/* What body_json calls as OpenAI does is called as the server does. */
+static void put_renamed(put_t* p) {
+  const uvllm_attempt_t* a = p->attempt;
+  const char *member, *name;
+  for (size_t i = 0; uvllm__quirk_next(a->params, a->nparams, &i, &member, &name);) {
+    const uvllm_json_t given = uvllm__body_given(&p->body, member);
+    const int is_set = uvllm__body_is_claimed(&p->body, member) ||
+                       uvllm__body_is_claimed(&p->body, name);
+    uvllm__body_claim(&p->body, member);
+    if (!is_set && uvllm_json_type_of(given) != UVLLM_JSON_NONE)
+      uvllm__body_raw(&p->body, name, uvllm_json_raw(given));
+  }
+}
+
+
+/* check() has refused what matters of it. */
+static void drop_bookkeeping(put_t* p) {
+  static const char* const names[] = { "user", "metadata", "store", "safety_identifier",
+                                       "prompt_cache_key", "prompt_cache_retention" };
+  const uvllm_attempt_t* a = p->attempt;
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (uvllm__quirk_refuses(a->params, a->nparams, names[i]))
+      uvllm__body_claim(&p->body, names[i]);
+}
+
+
 /* Models that reason refuse max_tokens; other vendors know nothing else. Only one
  * of the two is ever sent. */
 static void put_max_tokens(put_t* p) {
   static const char* const names[] = { "max_tokens", "max_completion_tokens" };
-  const int newer = p->r->op == UVLLM_CHAT && is_openai(p->attempt->base_url);
+  const char* name = called(p, names[0]);
+  const int newer = strcmp(name, names[1]) == 0 ||
+                    (p->r->op == UVLLM_CHAT && is_openai(p->attempt->base_url));
   if (p->r->max_tokens == 0)
     return;
+  if (strcmp(name, names[0]) != 0 && !newer) {
+    uvllm__body_count(&p->body, name, p->r->max_tokens);
+    uvllm__body_claim(&p->body, names[0]);
+    uvllm__body_claim(&p->body, names[1]);
+    return;
+  }
   uvllm__body_claim(&p->body, names[!newer]);
   if (!uvllm__body_extra_has(&p->body, names[!newer]))
     uvllm__body_count(&p->body, names[newer], p->r->max_tokens);
@@ -68,9 +112,12 @@ static void write_schema(uvllm_json_writer_t* w, const uvllm__schema_t* schema) 
 }
 
 
+/* {"type":"json_schema","json_schema":{...}}, or as the quirk "schema" says. */
 static int put_schema(put_t* p) {
   uvllm_json_writer_t* w = p->body.w;
   uvllm__schema_t schema;
+  const char* place = uvllm_param(p->attempt->params, p->attempt->nparams, "schema");
+  const int direct = place != NULL && strcmp(place, "direct") == 0;
   const int err = uvllm__schema(&p->shape, p->r, &schema);
   if (err != 0 || p->r->json_schema.base == NULL ||
       !uvllm__body_begins(&p->body, "response_format"))
@@ -78,9 +125,9 @@ static int put_schema(put_t* p) {
   uvllm_json_begin_object(w);
   uvllm_json_name(w, "type");
   uvllm_json_write_str(w, uvllm__str("json_schema"));
-  uvllm_json_name(w, "json_schema");
-  if (schema.is_wrapped)
-    uvllm_json_write_raw(w, p->r->json_schema);
+  uvllm_json_name(w, direct ? "schema" : place != NULL ? place : "json_schema");
+  if (direct || schema.is_wrapped)
+    uvllm_json_write_raw(w, direct ? schema.schema : p->r->json_schema);
   else
     write_schema(w, &schema);
   uvllm_json_end_object(w);
@@ -107,7 +154,9 @@ static void put_stream(put_t* p) {
   }
   if (uvllm__body_begins(&p->body, "stream"))
     uvllm_json_write_bool(p->body.w, 1);
-  if (uvllm__body_begins(&p->body, "stream_options")) {
+  if (uvllm__quirk_refuses(p->attempt->params, p->attempt->nparams, "stream_options"))
+    uvllm__body_claim(&p->body, "stream_options");
+  else if (uvllm__body_begins(&p->body, "stream_options")) {
     uvllm_json_begin_object(p->body.w);
     uvllm_json_name(p->body.w, "include_usage");
     uvllm_json_write_bool(p->body.w, 1);
@@ -188,7 +237,7 @@ static int put_fields(put_t* p) {
   uvllm__body_str(&p->body, "model", p->attempt->model);
   if (r->op == UVLLM_EMBED) {
     put_inputs(p);
-    uvllm__body_count(&p->body, "dimensions", r->dimensions);
+    uvllm__body_count(&p->body, called(p, "dimensions"), r->dimensions);
     put_encoding(p);
     return 0;
   }
@@ -198,15 +247,15 @@ static int put_fields(put_t* p) {
     put_prompt(p);
   put_stream(p);
   put_max_tokens(p);
-  uvllm__body_count(&p->body, "n", r->n);
-  uvllm__body_num(&p->body, "temperature", r->temperature);
-  uvllm__body_num(&p->body, "top_p", r->top_p);
-  uvllm__body_num(&p->body, "frequency_penalty", r->frequency_penalty);
-  uvllm__body_num(&p->body, "presence_penalty", r->presence_penalty);
-  uvllm__body_seed(&p->body, "seed", r->seed);
-  uvllm__body_stop(&p->body, "stop", r->stop);
-  uvllm__body_chars(&p->body, "reasoning_effort", r->reasoning_effort);
-  uvllm__body_chars(&p->body, "service_tier", r->service_tier);
+  uvllm__body_count(&p->body, called(p, "n"), r->n);
+  uvllm__body_num(&p->body, called(p, "temperature"), r->temperature);
+  uvllm__body_num(&p->body, called(p, "top_p"), r->top_p);
+  uvllm__body_num(&p->body, called(p, "frequency_penalty"), r->frequency_penalty);
+  uvllm__body_num(&p->body, called(p, "presence_penalty"), r->presence_penalty);
+  uvllm__body_seed(&p->body, called(p, "seed"), r->seed);
+  uvllm__body_stop(&p->body, called(p, "stop"), r->stop);
+  uvllm__body_chars(&p->body, called(p, "reasoning_effort"), r->reasoning_effort);
+  uvllm__body_chars(&p->body, called(p, "service_tier"), r->service_tier);
   const int err = put_schema(p);
   uvllm__body_raw(&p->body, "tools", r->tools_json);
   put_tool_choice(p);
@@ -222,6 +271,10 @@ int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   int err = uvllm__body_begin_openai(&p.body, attempt->request, http);
   if (err == 0)
     err = put_fields(&p);
+  if (err == 0 && attempt->nparams != 0) {
+    put_renamed(&p);
+    drop_bookkeeping(&p);
+  }
   err = uvllm__body_end(&p.body, err);
   uvllm__shape_free(&p.shape);
   return err;

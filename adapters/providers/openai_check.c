@@ -1,6 +1,10 @@
 /* What a request may say in the OpenAI dialect. */
 #include "check.h"
 #include "openai.h"
+#include "openai_quirks.h"
+
+#include <math.h>
+#include <stdio.h>
 
 enum {
   TEXT = UVLLM__CAN_MESSAGES | UVLLM__CAN_BODY | UVLLM__CAN_EXTRA | UVLLM__CAN_MAX_TOKENS |
@@ -8,6 +12,71 @@ enum {
          UVLLM__CAN_FREQUENCY_PENALTY | UVLLM__CAN_PRESENCE_PENALTY | UVLLM__CAN_SEED |
          UVLLM__CAN_STOP | UVLLM__CAN_SERVICE_TIER | UVLLM__CAN_STREAM
 };
+
+
+/* ---- What this server refuses ---- */
+
+static int is_set(const uvllm_request_t* r, uvllm_str_t member) {
+  const struct {
+    const char* name;
+    int is_set;
+  } fields[] = {
+    { "max_tokens", r->max_tokens != 0 },
+    { "n", r->n > 1 },
+    { "dimensions", r->dimensions != 0 },
+    { "temperature", !isnan(r->temperature) },
+    { "top_p", !isnan(r->top_p) },
+    { "frequency_penalty", !isnan(r->frequency_penalty) },
+    { "presence_penalty", !isnan(r->presence_penalty) },
+    { "seed", r->seed != INT64_MIN },
+    { "stop", r->stop != NULL },
+    { "reasoning_effort", r->reasoning_effort != NULL },
+    { "service_tier", r->service_tier != NULL },
+    { "response_format", r->json_schema.base != NULL },
+    { "tools", r->tools_json.base != NULL },
+    { "tool_choice", r->tool_choice_json.base != NULL },
+  };
+  for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+    if (fields[i].is_set && uvllm__str_eq(member, fields[i].name))
+      return 1;
+  return 0;
+}
+
+
+static int is_given(uvllm_json_t body, uvllm_str_t member) {
+  uvllm_json_t value;
+  uvllm_str_t name;
+  uint32_t it = 0;
+  while (uvllm_json_next(body, &it, &name, &value))
+    if (name.len == member.len && name.len != 0 &&
+        memcmp(name.base, member.base, name.len) == 0 &&
+        uvllm_json_type_of(value) != UVLLM_JSON_NULL)
+      return 1;
+  return 0;
+}
+
+
+static int check_refused(const uvllm_request_t* r, uvllm_emit_t* emit) {
+  const char* list = uvllm_emit_param(emit, "refuses");
+  uvllm_json_t body = { NULL, 0 };
+  uvllm_str_t member;
+  char message[128];
+  if (list == NULL)
+    return 0;
+  if (r->body_json.base != NULL) {
+    const int err = uvllm_json_parse(uvllm_emit_parser(emit), r->body_json, &body, NULL);
+    if (err != 0)
+      return err;
+  }
+  while (uvllm__quirk_refused(&list, &member)) {
+    if (uvllm__quirk_is_bookkeeping(member) || !(is_set(r, member) || is_given(body, member)))
+      continue;
+    snprintf(message, sizeof(message), "this provider takes no %.*s",
+             (int) (member.len < 64 ? member.len : 64), member.base);
+    return uvllm__refuse_with(emit, UVLLM_EUNSUPPORTED, message);
+  }
+  return 0;
+}
 
 
 int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
@@ -25,5 +94,6 @@ int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
       [UVLLM_RAW] = UVLLM__CAN_RAW_FIELDS | UVLLM__CAN_STREAM,
     },
   };
-  return uvllm__check(&rules, r, emit);
+  const int err = uvllm__check(&rules, r, emit);
+  return err != 0 ? err : check_refused(r, emit);
 }
