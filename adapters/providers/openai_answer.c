@@ -111,7 +111,7 @@ static void emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvl
 static void take_refusal(uvllm__openai_t* s, uint32_t choice, uvllm_json_t refusal,
                          uvllm_emit_t* to) {
   emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to);
-  if (is_string(refusal) && uvllm_json_str(refusal).len != 0)
+  if (is_string(refusal) && uvllm__openai_str(s, refusal).len != 0)
     set_add(&s->refused, choice);
 }
 
@@ -148,7 +148,7 @@ static void take_content(uvllm__openai_t* s, uint32_t choice, uvllm_json_t conte
                          uvllm_json_t audio, uvllm_emit_t* to) {
   if (uvllm_json_type_of(content) == UVLLM_JSON_ARRAY)
     take_parts(s, choice, content, to);
-  else if (is_string(content) && uvllm_json_str(content).len != 0)
+  else if (is_string(content) && uvllm__openai_str(s, content).len != 0)
     emit(s, choice, UVLLM_EVENT_TEXT, content, to);
   else if (is_object(audio))
     emit(s, choice, UVLLM_EVENT_TEXT, uvllm_json_get(audio, "transcript"), to);
@@ -182,7 +182,7 @@ static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t messa
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
   const int has_first = is_string(v[REASONING_CONTENT]) &&
-                        uvllm_json_str(v[REASONING_CONTENT]).len != 0;
+                        uvllm__openai_str(s, v[REASONING_CONTENT]).len != 0;
   emit(s, choice, UVLLM_EVENT_REASONING, v[has_first ? REASONING_CONTENT : REASONING], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
   take_refusal(s, choice, v[REFUSAL], to);

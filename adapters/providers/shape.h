@@ -29,6 +29,10 @@ void uvllm__shape_free(uvllm__shape_t* s);
 /* Tell why the last reader failed, if it did with words; gives err back. */
 int uvllm__shape_tell(const uvllm__shape_t* s, int err, uvllm_emit_t* emit);
 
+/* A string that must not get lost, of requests and of answers: absent if v is none,
+ * UV_ENOMEM if it could not be decoded. */
+int uvllm__shape_str(uvllm_json_t v, uvllm_str_t* s);
+
 
 /* ---- Content ---- */
 

@@ -13,7 +13,4 @@ int uvllm__shape_parse(uvllm__shape_t* s, uvllm_json_parser_t** parser, uvllm_st
                        uvllm_json_t* root);
 int uvllm__shape_list(uvllm__shape_t* s, uvllm_str_t text, uvllm_json_t* list);
 
-/* A string, absent if it is none; UV_ENOMEM if it could not be decoded. */
-int uvllm__shape_str(uvllm_json_t v, uvllm_str_t* s);
-
 #endif

@@ -222,7 +222,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3)
     return 0;
-  const uvllm_op op = (uvllm_op) (data[0] % 5);
+  static const uvllm_op ops[] = { UVLLM_CHAT, UVLLM_COMPLETION, UVLLM_EMBED, UVLLM_MODELS,
+                                  UVLLM_RAW };
+  const uvllm_op op = ops[data[0] % 5];
   const uvllm_str_t bytes = { (const char*) data + 3, size - 3 };
   const size_t step = data[2] != 0 ? data[2] : 1;
   const uint64_t cut = run(op, data[1], bytes, step);
