@@ -199,6 +199,13 @@ static void keep_raw(uvllm__attempt_t* att, uvllm_str_t bytes) {
 }
 
 
+static void keep_vector(uvllm__attempt_t* att, const uvllm_event_t* e) {
+  if ((att->req->request->flags & UVLLM_BODY) && !att->conf->speaks_openai)
+    fail(att, uvllm__embed_body_add(&att->body, e->index, e->u.vector.values,
+                                    e->u.vector.nvalues));
+}
+
+
 static void on_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
   uvllm__attempt_t* att = attempt_of(emit);
   uvllm_event_t e = *event;
@@ -216,6 +223,10 @@ static void on_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
     case UVLLM_EVENT_USAGE:
       att->usage = *e.u.usage;
       att->has_usage = 1;
+      break;
+    case UVLLM_EVENT_EMBEDDING:
+      keep_vector(att, &e);
+      mark_content(att, att->read_ns, e.type, 0);
       break;
     default:
       mark_content(att, att->read_ns, e.type, 0);

@@ -23,6 +23,7 @@
 #define UVLLM_SRC_INTERNAL_H
 
 #include "collect.h"
+#include "embed_body.h"
 #include "emit.h"
 #include "estimate.h"
 #include "facts.h"

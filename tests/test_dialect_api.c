@@ -63,6 +63,18 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
       uvllm_emit_event(emit, &e);
       return UVLLM_COMPLETE;
     }
+    case 'e': {
+      const float values[] = { 0.5f, -1 };
+      for (uint32_t i = 0; i < 2; i++) {
+        uvllm_event_t e = { .type = UVLLM_EVENT_EMBEDDING, .index = 1 - i };
+        e.u.vector.values = values;
+        e.u.vector.nvalues = 2 - i;
+        uvllm_emit_event(emit, &e);
+      }
+      const uvllm_usage_t usage = { .input_tokens = 4 };
+      uvllm_emit_usage(emit, &usage);
+      return UVLLM_COMPLETE;
+    }
     case 'c': {
       const uvllm_usage_t usage = { .input_tokens = 123 };
       uvllm_emit_usage(emit, &usage);
@@ -234,6 +246,25 @@ static void a_token_count_is_free(void** state) {
   end(&s);
 }
 
+static void embeddings_can_be_had_as_an_openai_body(void** state) {
+  (void) state;
+  scene_t s;
+  ask_t a;
+  begin(&s, "e");
+  ask_init(&a, "Hi", NULL);
+  a.r.op = UVLLM_EMBED;
+  a.r.flags = UVLLM_BODY;
+  seen_t seen = run(&s, &a);
+  assert_int_equal(seen.status, 0);
+  assert_string_equal(seen.body,
+                      "{\"object\":\"list\",\"data\":["
+                      "{\"object\":\"embedding\",\"index\":1,\"embedding\":[0.5,-1]},"
+                      "{\"object\":\"embedding\",\"index\":0,\"embedding\":[0.5]}],"
+                      "\"model\":\"gpt-4o-mini\",\"usage\":{\"prompt_tokens\":4,"
+                      "\"total_tokens\":4}}");
+  end(&s);
+}
+
 static void progress_is_told_and_is_no_content(void** state) {
   (void) state;
   scene_t s;
@@ -309,6 +340,7 @@ int main(void) {
     cmocka_unit_test(an_openai_body_comes_as_fields),
     cmocka_unit_test(what_it_wants_back_comes_and_goes),
     cmocka_unit_test(a_token_count_is_free),
+    cmocka_unit_test(embeddings_can_be_had_as_an_openai_body),
     cmocka_unit_test(progress_is_told_and_is_no_content),
     cmocka_unit_test(lists_are_read_to_their_last_page),
     cmocka_unit_test(replay_waits_for_resume),
