@@ -25,6 +25,7 @@
 
 #include <uv.h> /* wants _GNU_SOURCE or -std=gnu11 */
 #include "uvllm/limiter.h" /* uvllm_limits_t */
+#include "uvllm/preset.h"
 #include "uvllm/types.h"
 
 #ifdef __cplusplus
@@ -94,12 +95,17 @@ struct uvllm_provider_ops_s; /* uvllm/provider.h; only to write your own */
 typedef struct uvllm_provider_options_s {
   size_t size;
   const char* name;       /* unique in the client; targets say it */
-  const char* dialect;    /* "openai"; NULL: the one called like `name` */
+  const char* dialect;    /* "openai", or the name of a preset; NULL: the preset, else
+                             the dialect, that is called like `name` */
   const struct uvllm_provider_ops_s* ops; /* or your own adapter */
-  const char* base_url;   /* NULL: the dialect's. No query, no user:password@. Or
+  const char* base_url;   /* NULL: the preset's or dialect's. No query, no user:password@. Or
                              "unix:/path/to.sock:/base" for HTTP over a Unix socket */
   const char* model;      /* default model */
-  const char* price_as;   /* provider name used for prices; NULL: `name` */
+  const char* price_as;   /* provider name used for prices; NULL: the preset's, else
+                             `name` */
+  const uvllm_kv_t* params;  /* what the dialect asks for: api_version, region...;
+                                copied. Two of one name: the last counts */
+  size_t nparams;
   const uvllm_kv_t* headers; /* sent with every request; checked */
   size_t nheaders;
   uvllm_limits_t limits;  /* 0: none */
@@ -120,6 +126,15 @@ UVLLM_EXTERN void uvllm__provider_options_init(uvllm_provider_options_t* o, size
  */
 UVLLM_EXTERN int uvllm_provider_set(uvllm_client_t* client,
                                     const uvllm_provider_options_t* options);
+/* A preset of one's own, copied, for providers that are set from now on: it goes
+ * before a built-in one of the same name. UV_EINVAL: no name, a dialect that does
+ * not exist, a parameter without name or value. */
+UVLLM_EXTERN int uvllm_preset_set(uvllm_client_t* client, const uvllm_preset_t* preset);
+/* The client's own preset of this name, else the built-in one; NULL: there is none.
+ * client may be NULL: built-in ones alone. Valid until the next uvllm_preset_set(). */
+UVLLM_EXTERN const uvllm_preset_t* uvllm_preset_find(const uvllm_client_t* client,
+                                                     const char* name);
+
 /* UVLLM_ENOPROVIDER if there is none. Waiting requests end with that code. */
 UVLLM_EXTERN int uvllm_provider_remove(uvllm_client_t* client, const char* name);
 

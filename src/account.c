@@ -15,7 +15,7 @@ static int was_refused(const uvllm__attempt_t* att) {
 static void estimate_usage(uvllm_req_t* req, uvllm_usage_t* usage) {
   const uvllm__attempt_t* att = req->attempt;
   memset(usage, 0, sizeof(*usage));
-  if (req->request->op == UVLLM_MODELS || att->sends == 0 || was_refused(att))
+  if (uvllm__op_is_free(req->request->op) || att->sends == 0 || was_refused(att))
     return;
   usage->input_tokens = req->debit.input_tokens;
   usage->output_tokens = (att->content_bytes + 3) / 4;
@@ -24,7 +24,8 @@ static void estimate_usage(uvllm_req_t* req, uvllm_usage_t* usage) {
 
 
 static int is_free(const uvllm_req_t* req, const uvllm_usage_t* usage) {
-  return req->request->op == UVLLM_MODELS || (usage->input_tokens == 0 && usage->output_tokens == 0);
+  return uvllm__op_is_free(req->request->op) ||
+         (usage->input_tokens == 0 && usage->output_tokens == 0);
 }
 
 
@@ -33,6 +34,8 @@ static void settle_money(uvllm_req_t* req, uvllm_usage_t* usage) {
   uvllm__attempt_t* att = req->attempt;
   if (is_free(req, usage)) {
     uvllm_tracker_release(c->tracker, &req->hold);
+    if (req->request->op == UVLLM_COUNT_TOKENS) /* an answer, not a consumption */
+      req->usage = *usage;
     return;
   }
   uvllm_price(c->prices, att->conf->price_as, req->request->target.model, req->facts.tier, usage);
@@ -50,7 +53,7 @@ static void settle_money(uvllm_req_t* req, uvllm_usage_t* usage) {
  * failed requests count: only our own guesses are corrected downwards. */
 static uvllm_cost_t counted(const uvllm_req_t* req, const uvllm_usage_t* usage) {
   uvllm_cost_t actual = { usage->input_tokens, usage->output_tokens, 0 };
-  if (was_refused(req->attempt))
+  if (was_refused(req->attempt) || uvllm__op_is_free(req->request->op))
     return req->debit;
   if (req->facts.max_tokens != 0 && actual.output_tokens < req->debit.output_tokens)
     actual.output_tokens = req->debit.output_tokens;
@@ -68,7 +71,8 @@ static void settle_limits(uvllm_req_t* req, int status, const uvllm_usage_t* usa
     return;
   }
   uvllm_limiter_settle(p->limiter, now, &req->debit, &actual);
-  if (status == 0 && !(usage->flags & UVLLM_USAGE_ESTIMATED) && usage->input_tokens != 0)
+  if (status == 0 && !uvllm__op_is_free(req->request->op) && usage->input_tokens != 0 &&
+      !(usage->flags & UVLLM_USAGE_ESTIMATED))
     uvllm__estimate_learn(c->estimate, req->request->target.model, req->facts.prompt_bytes,
                           usage->input_tokens, usage->output_tokens);
   int64_t pushed = (int64_t) req->lane_node.cost;

@@ -37,6 +37,8 @@ static int build(uvllm__attempt_t* att) {
     a.secret = uvllm__str(att->key->secret);
     a.session = uvllm__str(att->key->session);
   }
+  a.params = att->conf->params;
+  a.nparams = att->conf->nparams;
   a.unix_ms = unix_ms();
   a.number = req->attempts;
   a.exchange = att->exchange;
@@ -459,6 +461,8 @@ void uvllm__attempt_stop(uvllm_req_t* req) {
 static int make_body(uvllm_req_t* req) {
   uvllm__attempt_t* att = req->attempt;
   uvllm_op op = req->request->op;
+  if (req->status == 0 && op == UVLLM_EMBED && !att->conf->speaks_openai)
+    return uvllm__embed_body_end(&att->body, req->request->target.model, &req->usage);
   if (req->status != 0 || (op != UVLLM_CHAT && op != UVLLM_COMPLETION) || att->body.len != 0)
     return att->body.err;
   return uvllm__collect_body(att->collect, op, uvllm__str(req->request_id),

@@ -103,7 +103,10 @@ int uvllm__attempt_get(uvllm_req_t* req) {
   att->req = req;
   att->emit.ops = &uvllm__deliver_ops;
   att->emit.parser = c->frame_parser;
+  att->emit.alloc = &c->alloc;
   att->conf = uvllm__conf_ref(req->provider->conf);
+  att->emit.params = att->conf->params;
+  att->emit.nparams = att->conf->nparams;
   att->key = uvllm__keyring_ref(req->provider->key);
   req->attempt = att;
   int err = prepare_state(c, att, att->conf->ops->state_size);

@@ -249,6 +249,7 @@ static void free_client(uvllm_client_t* c) {
   uvllm_alloc_t alloc = c->alloc;
   uvllm__attempts_free(c);
   uvllm__providers_free(c);
+  uvllm__preset_rows_free(c);
   uvllm__rows_free(c);
   uvllm_queue_free(c->timers);
   uvllm__estimate_free(c->estimate);

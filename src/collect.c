@@ -25,7 +25,7 @@ typedef struct choice_s {
   uint32_t index;
   int live; /* 0: left from an attempt before */
   uvllm_stop_reason stop;
-  uvllm__buf_t text, reasoning, refusal, tools_json;
+  uvllm__buf_t text, reasoning, refusal, tools_json, replay;
   items_t tools;
 } choice_t;
 
@@ -95,6 +95,7 @@ static void choice_clear(const uvllm_alloc_t* alloc, choice_t* ch) {
   uvllm__buf_clear(&ch->reasoning);
   uvllm__buf_clear(&ch->refusal);
   uvllm__buf_clear(&ch->tools_json);
+  uvllm__buf_clear(&ch->replay);
   for (size_t i = 0; i < ch->tools.len; i++)
     tool_free(alloc, (tool_t*) ch->tools.base[i]);
   ch->tools.len = 0;
@@ -107,6 +108,7 @@ static void choice_free(const uvllm_alloc_t* alloc, choice_t* ch) {
   uvllm__buf_free(&ch->reasoning);
   uvllm__buf_free(&ch->refusal);
   uvllm__buf_free(&ch->tools_json);
+  uvllm__buf_free(&ch->replay);
   uvllm__free(alloc, ch->tools.base);
   uvllm__free(alloc, ch);
 }
@@ -159,6 +161,7 @@ static int add_choice(uvllm__collect_t* c, uint32_t index, choice_t** out) {
   uvllm__buf_init(&ch->reasoning, &c->alloc, SIZE_MAX);
   uvllm__buf_init(&ch->refusal, &c->alloc, SIZE_MAX);
   uvllm__buf_init(&ch->tools_json, &c->alloc, SIZE_MAX);
+  uvllm__buf_init(&ch->replay, &c->alloc, SIZE_MAX);
   int err = items_add(&c->choices, &c->alloc, &ch->index);
   if (err != 0) {
     uvllm__free(&c->alloc, ch);
@@ -216,6 +219,19 @@ int uvllm__collect_stop(uvllm__collect_t* c, uint32_t choice, uvllm_stop_reason 
   if (err == 0)
     ch->stop = stop;
   return err;
+}
+
+
+int uvllm__collect_replay(uvllm__collect_t* c, uint32_t choice, uvllm_str_t json) {
+  if (!c->keep)
+    return choice < UVLLM__MAX_CHOICES ? 0 : UVLLM_EPROTO;
+  choice_t* ch;
+  int err = touch_choice(c, choice, &ch);
+  if (err != 0)
+    return err;
+  c->used -= ch->replay.len;
+  uvllm__buf_clear(&ch->replay);
+  return append(c, &ch->replay, json);
 }
 
 
@@ -376,6 +392,7 @@ static int fill_result(uvllm__collect_t* c) {
       .reasoning = slice_or_absent(&ch->reasoning),
       .refusal = slice_or_absent(&ch->refusal),
       .tools_json = slice_or_absent(&ch->tools_json),
+      .replay_json = slice_or_absent(&ch->replay),
     };
   }
   return 0;

@@ -44,6 +44,8 @@ enum { UVLLM__ANY_CHOICE = UVLLM__MAX_CHOICES };
 /* The next one of the choice that is still held back, when no more comes of it:
  * begin->due is 0 after the last. 0 or UV_ENOMEM. */
 int uvllm__collect_held(uvllm__collect_t* c, uint32_t choice, uvllm__tool_begin_t* begin);
+/* What the dialect wants back with the choice; a later one replaces it. */
+int uvllm__collect_replay(uvllm__collect_t* c, uint32_t choice, uvllm_str_t json);
 int uvllm__collect_stop(uvllm__collect_t* c, uint32_t choice, uvllm_stop_reason stop);
 
 /* For the result: slices of the collector's memory, valid until the next change.

@@ -27,6 +27,7 @@ static size_t slices_of(uvllm_event_t* e, uvllm_str_t* slices[MAX_SLICES]) {
     case UVLLM_EVENT_TEXT:
     case UVLLM_EVENT_REASONING:
     case UVLLM_EVENT_REFUSAL:
+    case UVLLM_EVENT_REPLAY:
     case UVLLM_EVENT_RAW:
       slices[0] = &e->u.text;
       return 1;
@@ -40,6 +41,9 @@ static size_t slices_of(uvllm_event_t* e, uvllm_str_t* slices[MAX_SLICES]) {
       slices[0] = &e->u.model.id;
       slices[1] = &e->u.model.owner;
       return 2;
+    case UVLLM_EVENT_PROGRESS:
+      slices[0] = &e->u.progress.status;
+      return 1;
     default:
       return 0;
   }
@@ -89,6 +93,8 @@ static void call(uvllm_req_t* req, const uvllm_event_t* event) {
     case UVLLM_EVENT_ATTEMPT:
     case UVLLM_EVENT_RESTART:
     case UVLLM_EVENT_USAGE:
+    case UVLLM_EVENT_PROGRESS:
+    case UVLLM_EVENT_REPLAY:
       break;
     default:
       req->delivered = 1;
@@ -193,6 +199,13 @@ static void keep_raw(uvllm__attempt_t* att, uvllm_str_t bytes) {
 }
 
 
+static void keep_vector(uvllm__attempt_t* att, const uvllm_event_t* e) {
+  if ((att->req->request->flags & UVLLM_BODY) && !att->conf->speaks_openai)
+    fail(att, uvllm__embed_body_add(&att->body, e->index, e->u.vector.values,
+                                    e->u.vector.nvalues));
+}
+
+
 static void on_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
   uvllm__attempt_t* att = attempt_of(emit);
   uvllm_event_t e = *event;
@@ -210,6 +223,10 @@ static void on_event(uvllm_emit_t* emit, const uvllm_event_t* event) {
     case UVLLM_EVENT_USAGE:
       att->usage = *e.u.usage;
       att->has_usage = 1;
+      break;
+    case UVLLM_EVENT_EMBEDDING:
+      keep_vector(att, &e);
+      mark_content(att, att->read_ns, e.type, 0);
       break;
     default:
       mark_content(att, att->read_ns, e.type, 0);
@@ -273,6 +290,20 @@ static void on_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop)
 }
 
 
+static void on_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  uvllm__attempt_t* att = attempt_of(emit);
+  uvllm_event_t e;
+  fail(att, uvllm__collect_replay(att->collect, choice, json));
+  if (att->failed != 0)
+    return;
+  memset(&e, 0, sizeof(e));
+  e.type = UVLLM_EVENT_REPLAY;
+  e.choice = choice;
+  e.u.text = json;
+  send_event(att, &e);
+}
+
+
 static void on_request_id(uvllm_emit_t* emit, uvllm_str_t id) {
   uvllm_req_t* req = attempt_of(emit)->req;
   uvllm__req_set_text(req, &req->request_id, id, 256);
@@ -316,5 +347,7 @@ static void on_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit, i
 }
 
 
-const uvllm__emit_ops_t uvllm__deliver_ops = { on_event,      on_tool,  on_stop,       on_request_id,
-                                               on_error, on_retry_after, on_limit };
+const uvllm__emit_ops_t uvllm__deliver_ops = {
+  .event = on_event,           .tool = on_tool,   .stop = on_stop,               .replay = on_replay,
+  .request_id = on_request_id, .error = on_error, .retry_after = on_retry_after, .limit = on_limit,
+};

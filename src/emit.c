@@ -4,6 +4,7 @@
  * are the receiver's to fill in.
  */
 #include "emit.h"
+#include "mem.h"
 
 
 static int is_text(uvllm_event_type type) {
@@ -14,6 +15,16 @@ static int is_text(uvllm_event_type type) {
 
 uvllm_json_parser_t* uvllm_emit_parser(uvllm_emit_t* emit) {
   return emit->parser;
+}
+
+
+const uvllm_alloc_t* uvllm_emit_alloc(const uvllm_emit_t* emit) {
+  return emit->alloc != NULL ? emit->alloc : &uvllm__alloc_default;
+}
+
+
+const char* uvllm_emit_param(const uvllm_emit_t* emit, const char* name) {
+  return uvllm_param(emit->params, emit->nparams, name);
 }
 
 
@@ -47,6 +58,12 @@ void uvllm_emit_usage(uvllm_emit_t* emit, const uvllm_usage_t* totals) {
 
 void uvllm_emit_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop) {
   emit->ops->stop(emit, choice, stop);
+}
+
+
+void uvllm_emit_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  if (json.len != 0)
+    emit->ops->replay(emit, choice, json);
 }
 
 

@@ -94,7 +94,8 @@ int uvllm__facts(const uvllm_request_t* r, uvllm_json_parser_t* parser, uvllm__f
   for (size_t i = 0; i < r->nmessages; i++) {
     const uvllm_message_t* m = &r->messages[i];
     f->prompt_bytes += m->text.len + m->name.len + parsed_bytes(parser, m->parts_json) +
-                       parsed_bytes(parser, m->tool_calls_json);
+                       parsed_bytes(parser, m->tool_calls_json) +
+                       parsed_bytes(parser, m->replay_json);
   }
   f->prompt_bytes += parsed_bytes(parser, r->tools_json) + parsed_bytes(parser, r->json_schema) +
                      r->raw_body.len;
@@ -116,7 +117,7 @@ int uvllm__facts(const uvllm_request_t* r, uvllm_json_parser_t* parser, uvllm__f
 uvllm_cost_t uvllm__facts_debit(const uvllm__facts_t* f, const uvllm_request_t* r,
                                 uvllm__estimate_t* estimate) {
   uvllm_cost_t cost = { 0, 0, 0 };
-  if (r->op == UVLLM_MODELS)
+  if (uvllm__op_is_free(r->op))
     return cost;
   if (r->op == UVLLM_RAW) {
     cost.input_tokens = f->prompt_bytes / 4;
@@ -145,7 +146,7 @@ static uint64_t most_output(const uvllm__facts_t* f, const uvllm_request_t* r,
  * answer that is allowed. */
 int64_t uvllm__facts_worst(const uvllm__facts_t* f, const uvllm_request_t* r,
                            const uvllm_prices_t* prices, const char* price_as) {
-  if (r->op == UVLLM_MODELS)
+  if (uvllm__op_is_free(r->op))
     return 0;
   if (r->op == UVLLM_RAW)
     return UVLLM_EUNPRICED;

@@ -14,6 +14,11 @@ typedef struct uvllm__facts_s {
   uvllm_str_t model;     /* of body_json: valid until the parser's next text */
 } uvllm__facts_t;
 
+/* Whether the provider neither bills the op nor counts its tokens. */
+static inline int uvllm__op_is_free(uvllm_op op) {
+  return op == UVLLM_MODELS || op == UVLLM_COUNT_TOKENS;
+}
+
 /* UV_EINVAL: body_json is no JSON object. */
 int uvllm__facts(const uvllm_request_t* request, uvllm_json_parser_t* parser,
                  uvllm__facts_t* facts);

@@ -2,6 +2,7 @@
  *
  *   client.c    life of a client, the turn (drain), timers
  *   provider.c  providers and keys
+ *   preset_rows.c   presets that the caller added
  *   submit.c    admission: copy, refuse, queue
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
  *   req.c       a request's states and its one exit
@@ -22,15 +23,21 @@
 #define UVLLM_SRC_INTERNAL_H
 
 #include "collect.h"
+#include "embed_body.h"
 #include "emit.h"
 #include "estimate.h"
 #include "facts.h"
 #include "frames.h"
 #include "http.h"
+#include "params.h"
 #include "uvllm.h"
 #include "uvllm/provider.h"
 #include "uvllm/queue.h"
 #include "uvllm/usage.h"
+
+/* Whether ops of the caller's own, perhaps of an older library, have the field. */
+#define uvllm__ops_have(ops, field)                                            \
+  ((ops)->size >= offsetof(uvllm_provider_ops_t, field) + sizeof((ops)->field))
 
 #define UVLLM__MS UINT64_C(1000000)
 #define UVLLM__NEVER UINT64_MAX
@@ -45,16 +52,21 @@ typedef struct uvllm__attempt_s uvllm__attempt_t;
 
 /* ---- Providers ----------------------------------------------------------------- */
 
+typedef struct uvllm__preset_row_s uvllm__preset_row_t; /* preset_rows.c */
+
 /* What an attempt keeps of its provider, however that changes meanwhile. */
 typedef struct uvllm__conf_s {
   unsigned int refs;
   const uvllm_provider_ops_t* ops;
   uvllm__origin_t* origin;
   char* model;
+  char* last_model;   /* the preset's, where not even body_json names one */
   char* price_as;
+  uvllm_kv_t* params;
+  size_t nparams;
   uvllm_kv_t* headers;
   size_t nheaders;
-  int speaks_openai;  /* its whole answers are OpenAI bodies already */
+  int speaks_openai;  /* takes OpenAI bodies, and its whole answers are such */
   int wants_key;
 } uvllm__conf_t;
 
@@ -200,6 +212,7 @@ struct uvllm_client_s {
   uvllm_json_parser_t* frame_parser;
   uvllm_json_parser_t* submit_parser; /* a callback may submit while a frame is read */
   uvllm_queue_t* timers;              /* requests by their next deadline */
+  uvllm__preset_row_t* presets;
   uvllm__provider_t* providers;
   uvllm__provider_t* next_provider;   /* where the next dispatch begins */
   uvllm__row_t* rows[256];
@@ -247,6 +260,9 @@ void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf);
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key);
 void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key);
 void uvllm__providers_free(uvllm_client_t* c);
+
+/* preset_rows.c */
+void uvllm__preset_rows_free(uvllm_client_t* c);
 
 /* submit.c: keeps the reason for uvllm_last_error(), gives err back */
 int uvllm__refuse(uvllm_client_t* c, int err, const char* why);

@@ -30,12 +30,10 @@ void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf) {
   const uvllm_alloc_t* a = &c->alloc;
   if (conf == NULL || --conf->refs > 0)
     return;
-  for (size_t i = 0; i < conf->nheaders; i++) {
-    uvllm__free(a, (char*) conf->headers[i].name);
-    uvllm__free_secret(a, (char*) conf->headers[i].value);
-  }
-  uvllm__free(a, conf->headers);
+  uvllm__kvs_free(a, conf->headers, conf->nheaders);
+  uvllm__kvs_free(a, conf->params, conf->nparams);
   uvllm__free(a, conf->model);
+  uvllm__free(a, conf->last_model);
   uvllm__free(a, conf->price_as);
   uvllm__origin_unref(conf->origin);
   uvllm__free(a, conf);
@@ -96,48 +94,88 @@ void uvllm__providers_free(uvllm_client_t* c) {
 
 static int copy_headers(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_kv_t* headers,
                         size_t n) {
-  if (n == 0)
-    return 0;
   if (n > UVLLM__HTTP_MAX_HEADERS / 4)
     return uvllm__refuse(c, UV_EINVAL, "too many headers");
-  conf->headers = uvllm__calloc(&c->alloc, n, sizeof(*headers));
-  if (conf->headers == NULL)
+  for (size_t i = 0; i < n; i++)
+    if (uvllm__http_check_header(headers[i].name, headers[i].value) != 0)
+      return uvllm__refuse(c, UV_EINVAL, "a header's name or value may not be sent");
+  return uvllm__kvs_copy(&c->alloc, headers, n, &conf->headers, &conf->nheaders);
+}
+
+
+/* The last one of a name counts: those of the options come behind the preset's. */
+static int copy_params(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_preset_t* preset,
+                       const uvllm_provider_options_t* o) {
+  if (!uvllm__params_are_fine(o->params, o->nparams))
+    return uvllm__refuse(c, UV_EINVAL, "a parameter has no name, no value, or a control "
+                                       "character in it");
+  int err = 0;
+  if (preset != NULL)
+    err = uvllm__kvs_copy(&c->alloc, preset->params, preset->nparams, &conf->params,
+                          &conf->nparams);
+  return err != 0 ? err : uvllm__kvs_copy(&c->alloc, o->params, o->nparams, &conf->params,
+                                          &conf->nparams);
+}
+
+
+/* A dialect that is named outright is meant; a preset of its name only tells where it
+ * is at home. */
+static const uvllm_preset_t* find_preset(const uvllm_client_t* c,
+                                         const uvllm_provider_options_t* o) {
+  if (o->ops != NULL)
+    return NULL;
+  const uvllm_preset_t* preset =
+      uvllm_preset_find(c, o->dialect != NULL ? o->dialect : o->name);
+  if (preset != NULL && o->dialect != NULL && uvllm__dialect(o->dialect) != NULL &&
+      strcmp(preset->dialect, o->dialect) != 0)
+    return NULL;
+  return preset;
+}
+
+
+static int copy_names(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_preset_t* preset,
+                      const uvllm_provider_options_t* o) {
+  const char* last_model = preset != NULL ? preset->model : NULL;
+  const char* price_as = o->price_as != NULL ? o->price_as
+                         : preset != NULL && preset->price_as != NULL ? preset->price_as
+                                                                      : o->name;
+  conf->model = uvllm__strdup(&c->alloc, o->model);
+  conf->last_model = uvllm__strdup(&c->alloc, last_model);
+  conf->price_as = uvllm__strdup(&c->alloc, price_as);
+  if ((o->model != NULL && conf->model == NULL) || conf->price_as == NULL ||
+      (last_model != NULL && conf->last_model == NULL))
     return UV_ENOMEM;
-  conf->nheaders = n;
-  for (size_t i = 0; i < n; i++) {
-    int err = uvllm__http_check_header(headers[i].name, headers[i].value);
-    if (err != 0)
-      return uvllm__refuse(c, err, "a header's name or value may not be sent");
-    conf->headers[i].name = uvllm__strdup(&c->alloc, headers[i].name);
-    conf->headers[i].value = uvllm__strdup(&c->alloc, headers[i].value);
-    if (conf->headers[i].name == NULL || conf->headers[i].value == NULL)
-      return UV_ENOMEM;
-  }
   return 0;
+}
+
+
+static int is_home(const uvllm__conf_t* conf, const char* url) {
+  return url != NULL && strcmp(conf->origin->base_url, url) == 0;
 }
 
 
 static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provider_options_t* o) {
   const char* why = NULL;
-  const char* dialect = o->dialect != NULL ? o->dialect : o->name;
+  const uvllm_preset_t* preset = find_preset(c, o);
+  const char* dialect = preset != NULL       ? preset->dialect
+                        : o->dialect != NULL ? o->dialect : o->name;
   conf->ops = o->ops != NULL ? o->ops : uvllm__dialect(dialect);
   if (conf->ops == NULL)
     return uvllm__refuse(c, UV_EINVAL, "no dialect has this name");
-  const char* url = o->base_url != NULL ? o->base_url : conf->ops->default_base_url;
+  const char* home = preset != NULL ? preset->base_url : conf->ops->default_base_url;
+  const char* url = o->base_url != NULL ? o->base_url : home;
   if (url == NULL)
     return uvllm__refuse(c, UV_EINVAL, "the dialect has no base URL of its own: one is needed");
   uvllm__origin_wish_t wish = { url, o->proxy, o->ca_file, o->allow_http, o->transport };
   int err = uvllm__origin_new(&conf->origin, &c->alloc, &wish, &why);
   if (err != 0)
     return uvllm__refuse(c, err, why);
-  conf->speaks_openai = conf->ops == uvllm__dialect("openai");
-  conf->wants_key = conf->ops->default_base_url != NULL &&
-                    strcmp(conf->origin->base_url, conf->ops->default_base_url) == 0;
-  conf->model = uvllm__strdup(&c->alloc, o->model);
-  conf->price_as = uvllm__strdup(&c->alloc, o->price_as != NULL ? o->price_as : o->name);
-  if ((o->model != NULL && conf->model == NULL) || conf->price_as == NULL)
-    return UV_ENOMEM;
-  return copy_headers(c, conf, o->headers, o->nheaders);
+  conf->speaks_openai = uvllm__ops_have(conf->ops, speaks_openai) && conf->ops->speaks_openai;
+  conf->wants_key = (preset == NULL || preset->needs_key) && is_home(conf, home);
+  err = copy_names(c, conf, preset, o);
+  if (err == 0)
+    err = copy_params(c, conf, preset, o);
+  return err != 0 ? err : copy_headers(c, conf, o->headers, o->nheaders);
 }
 
 
@@ -219,14 +257,6 @@ int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
 }
 
 
-static int is_clean(const char* s) {
-  for (; s != NULL && *s != '\0'; s++)
-    if ((unsigned char) *s < 0x20 || *s == 0x7f)
-      return 0;
-  return 1;
-}
-
-
 int uvllm_key_set(uvllm_client_t* c, const char* provider, const uvllm_key_t* key) {
   uvllm_key_t k;
   uvllm_key_init(&k);
@@ -234,8 +264,8 @@ int uvllm_key_set(uvllm_client_t* c, const char* provider, const uvllm_key_t* ke
   uvllm__provider_t* p = uvllm__provider_find(c, provider);
   if (p == NULL)
     return UVLLM_ENOPROVIDER;
-  if (k.key == NULL || *k.key == '\0' || !is_clean(k.key) || !is_clean(k.secret) ||
-      !is_clean(k.session))
+  if (k.key == NULL || *k.key == '\0' || !uvllm__is_clean(k.key) || !uvllm__is_clean(k.secret) ||
+      !uvllm__is_clean(k.session))
     return UV_EINVAL;
   uvllm__keyring_t* ring = uvllm__calloc(&c->alloc, 1, sizeof(*ring));
   if (ring == NULL)

@@ -51,6 +51,7 @@ static void copy_messages(cursor_t* c, uvllm_request_t* r) {
     copy_str(c, &m->tool_calls_json);
     copy_str(c, &m->tool_call_id);
     copy_str(c, &m->name);
+    copy_str(c, &m->replay_json);
   }
   if (to != NULL)
     r->messages = to;

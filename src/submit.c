@@ -2,6 +2,7 @@
  * with a code and nothing else. What is refused here could never have worked.
  */
 #include "internal.h"
+#include "request_expand.h"
 
 #include <assert.h>
 #include <math.h>
@@ -69,6 +70,11 @@ static void no_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop)
 }
 
 
+static void no_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  (void) emit, (void) choice, (void) json;
+}
+
+
 static void no_id(uvllm_emit_t* emit, uvllm_str_t id) {
   (void) emit, (void) id;
 }
@@ -85,13 +91,17 @@ static void no_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit, i
 }
 
 
-static const uvllm__emit_ops_t check_ops = { no_event, no_tool,        no_stop, no_id,
-                                             check_error, no_retry_after, no_limit };
+static const uvllm__emit_ops_t check_ops = {
+  .event = no_event, .tool = no_tool,      .stop = no_stop,               .replay = no_replay,
+  .request_id = no_id, .error = check_error, .retry_after = no_retry_after, .limit = no_limit,
+};
 
 
-static int ask_dialect(uvllm_client_t* c, const uvllm_provider_ops_t* ops,
+static int ask_dialect(uvllm_client_t* c, const uvllm__provider_t* p,
                        const uvllm_request_t* r) {
-  checker_t k = { { &check_ops, c->submit_parser }, c };
+  const uvllm__conf_t* conf = p->conf;
+  const uvllm_provider_ops_t* ops = conf->ops;
+  checker_t k = { { &check_ops, c->submit_parser, &c->alloc, conf->params, conf->nparams }, c };
   if (ops->check == NULL)
     return 0;
   int err = ops->check(r, &k.emit);
@@ -132,7 +142,7 @@ static int check_input(uvllm_client_t* c, const uvllm_request_t* r) {
 
 static int check_price(uvllm_client_t* c, const uvllm__provider_t* p, const uvllm_request_t* r,
                        const uvllm__facts_t* f) {
-  if (c->options.budget_pusd <= 0 || c->options.allow_unpriced || r->op == UVLLM_MODELS)
+  if (c->options.budget_pusd <= 0 || c->options.allow_unpriced || uvllm__op_is_free(r->op))
     return 0;
   if (r->op != UVLLM_RAW &&
       uvllm_price_worst(c->prices, p->conf->price_as, r->target.model, f->tier, 1, 1) >= 0)
@@ -168,12 +178,12 @@ static int check(uvllm_client_t* c, uvllm__provider_t* p, uvllm_request_t* r, uv
   }
   f->model.base = NULL; /* it lies in the parser */
   if (r->target.model == NULL)
-    r->target.model = p->conf->model;
+    r->target.model = p->conf->model != NULL ? p->conf->model : p->conf->last_model;
   err = check_input(c, r);
   if (err == 0)
     err = check_headers(c, r);
   if (err == 0)
-    err = ask_dialect(c, p->conf->ops, r);
+    err = ask_dialect(c, p, r);
   if (err == 0)
     err = check_price(c, p, r, f);
   return err;
@@ -227,6 +237,20 @@ static int make_req(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_request
 }
 
 
+/* body_json for a dialect that takes none. Its model counts where neither target nor
+ * provider has one. */
+static int expand(uvllm_client_t* c, const uvllm__conf_t* conf, uvllm_request_t* r,
+                  uvllm__expansion_t* expansion) {
+  if (conf->speaks_openai || r->body_json.base == NULL || r->op == UVLLM_MODELS ||
+      (unsigned int) r->op >= UVLLM_RAW)
+    return 0;
+  if (r->target.model == NULL)
+    r->target.model = conf->model;
+  int err = uvllm__request_expand(expansion, r, &c->alloc);
+  return err != 0 && expansion->why[0] != '\0' ? uvllm__refuse(c, err, expansion->why) : err;
+}
+
+
 int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_cb event_cb,
                  uvllm_done_cb done_cb, void* data, uvllm_req_t** out) {
   uvllm_request_t r;
@@ -245,10 +269,14 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
   uvllm__provider_t* p = uvllm__provider_find(c, r.target.provider);
   if (p == NULL)
     return uvllm__refuse(c, UVLLM_ENOPROVIDER, "no such provider");
-  int err = check(c, p, &r, &facts, &model);
+  uvllm__expansion_t expansion = { .alloc = &c->alloc };
+  int err = expand(c, p->conf, &r, &expansion);
+  if (err == 0)
+    err = check(c, p, &r, &facts, &model);
   if (err == 0)
     err = make_req(c, p, &r, &facts, &req);
   uvllm__free(&c->alloc, model);
+  uvllm__expansion_free(&expansion);
   if (err != 0)
     return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
   req->event_cb = event_cb;

@@ -11,6 +11,8 @@
  *   limit requests_per_min 5000 4999 12
  *   model gpt-4o openai 128000
  *   embedding 0 [0.5 -1]
+ *   progress "pulling" 5/10
+ *   replay 0 "{"dialect":1}"
  *   collect_error -20013            the collector refused the fragment before
  *
  * Control characters and backslashes within quotes are written as \n, \r, \\
@@ -113,6 +115,12 @@ static inline void record__event(uvllm_emit_t* emit, const uvllm_event_t* event)
       record__word(r, event->u.model.owner);
       record__print(r, " %llu", (unsigned long long) event->u.model.context_tokens);
       break;
+    case UVLLM_EVENT_PROGRESS:
+      record__print(r, "progress ");
+      record__quoted(r, event->u.progress.status);
+      record__print(r, " %llu/%llu", (unsigned long long) event->u.progress.done,
+                    (unsigned long long) event->u.progress.total);
+      break;
     default: /* not an adapter's to send */
       record__print(r, "unexpected_event %d", (int) event->type);
   }
@@ -153,6 +161,13 @@ static inline void record__stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_
   record__print(r, "stop %u %s\n", choice, names[stop]);
 }
 
+static inline void record__replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  record_t* r = (record_t*) emit;
+  record__print(r, "replay %u ", choice);
+  record__quoted(r, json);
+  record__print(r, "\n");
+}
+
 static inline void record__request_id(uvllm_emit_t* emit, uvllm_str_t id) {
   record_t* r = (record_t*) emit;
   record__print(r, "request_id");
@@ -184,8 +199,8 @@ static inline void record__limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int6
 }
 
 static const uvllm__emit_ops_t record__ops = {
-  record__event, record__tool,        record__stop, record__request_id,
-  record__error, record__retry_after, record__limit,
+  record__event, record__tool,  record__stop,        record__replay,
+  record__request_id, record__error, record__retry_after, record__limit,
 };
 
 static inline void record_init(record_t* r) {

@@ -1,63 +1,7 @@
-/* What the OpenAI dialect makes of answers: every fixture whole, byte by byte and
- * split at every byte; and what headers say.
+/* What the OpenAI dialect makes of answers and headers, beside its fixtures, which
+ * provider_conformance runs.
  */
 #include "openai_fixture.h"
-
-#include <dirent.h>
-
-static int is_fixture(const struct dirent* entry) {
-  const char* dot = strrchr(entry->d_name, '.');
-  return entry->d_name[0] != '.' && dot != NULL && strcmp(dot, ".events") != 0;
-}
-
-static void events_name(const char* name, char* out, size_t size) {
-  snprintf(out, size, "%.*s.events", (int) (strrchr(name, '.') - name), name);
-}
-
-/* 1 if the lines are those expected. */
-static int same_events(const char* name, const char* how, size_t at, const char* expected,
-                       uvllm_str_t bytes, size_t first, size_t step) {
-  char* lines = fixture_run(name, bytes, first, step);
-  int same = strcmp(lines, expected) == 0;
-  if (!same)
-    print_error("%s, %s %zu:\n%swanted:\n%s", name, how, at, lines, expected);
-  free(lines);
-  return same;
-}
-
-static int run_one(const char* name) {
-  char events[256];
-  events_name(name, events, sizeof(events));
-  uvllm_str_t bytes = fixture_read(name), expected = fixture_read(events);
-  int ok = expected.base != NULL;
-  if (!ok)
-    print_error("%s: there is no %s\n", name, events);
-  ok = ok && same_events(name, "whole", bytes.len, expected.base, bytes, bytes.len, 1);
-  int framed = strncmp(name, "error_", 6) != 0 || strncmp(name, "error_in", 8) == 0 ||
-               strncmp(name, "error_after", 11) == 0;
-  /* Raw bytes are told as they come: there only the whole is compared. */
-  if (framed && strncmp(name, "raw_", 4) != 0) {
-    ok = ok && same_events(name, "in bytes of", 1, expected.base, bytes, 1, 1);
-    for (size_t at = 1; ok && at < bytes.len; at++)
-      ok = same_events(name, "split at", at, expected.base, bytes, at, bytes.len);
-  }
-  free((char*) bytes.base);
-  free((char*) expected.base);
-  return ok;
-}
-
-static void every_fixture_however_it_is_cut(void** state) {
-  (void) state;
-  struct dirent** entries;
-  int failed = 0, n = scandir(FIXTURES "/openai", &entries, is_fixture, alphasort);
-  assert_true(n > 100);
-  for (int i = 0; i < n; i++) {
-    failed += !run_one(entries[i]->d_name);
-    free(entries[i]);
-  }
-  free(entries);
-  assert_int_equal(failed, 0);
-}
 
 static void raw_bytes_come_in_pieces_and_are_complete_at_the_end(void** state) {
   (void) state;
@@ -321,7 +265,6 @@ static void no_content_is_lost_without_memory(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_fixture_however_it_is_cut),
     cmocka_unit_test(raw_bytes_come_in_pieces_and_are_complete_at_the_end),
     cmocka_unit_test(limits_are_told_once_a_kind),
     cmocka_unit_test(a_slow_refill_tells_that_a_limit_is_daily),

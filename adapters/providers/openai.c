@@ -6,6 +6,7 @@
  * every choice has said why it finished.
  */
 #include "openai.h"
+#include "check.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ static const char* path_of(const uvllm_request_t* r) {
     case UVLLM_EMBED: return "/embeddings";
     case UVLLM_MODELS: return "/models";
     case UVLLM_RAW: return r->raw_path;
+    case UVLLM_COUNT_TOKENS: break;
   }
   return NULL;
 }
@@ -38,7 +40,10 @@ static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
     uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
   uvllm_http_header(http, "Accept", uvllm__str(r->op == UVLLM_RAW ? "*/*" : "application/json"));
   uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
-  if (attempt->key.len != 0)
+  const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
+  if (attempt->key.len != 0 && own != NULL)
+    uvllm_http_secret(http, own, "", attempt->key);
+  else if (attempt->key.len != 0)
     uvllm_http_secret(http, "Authorization", "Bearer ", attempt->key);
 }
 
@@ -54,7 +59,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   uvllm__openai_t* s = state;
   const uvllm_request_t* r = attempt->request;
   s->op = r->op;
-  s->unix_ms = attempt->unix_ms;
+  uvllm__head_begin(&s->head, attempt);
   s->expected = expected_of(r);
   uvllm_http_method(http, method_of(r));
   uvllm_http_path(http, path_of(r));
@@ -69,12 +74,12 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
  * ignore the wish. */
 static uvllm_framing begin(void* state, int http_status, uvllm_str_t content_type) {
   uvllm__openai_t* s = state;
-  uvllm__openai_media_type(s, content_type);
+  uvllm__head_media_type(&s->head, content_type);
   s->framing = UVLLM_FRAME_BODY;
   if (http_status >= 200 && http_status < 300) {
     if (s->op == UVLLM_RAW)
       s->framing = UVLLM_FRAME_RAW;
-    else if (strcmp(s->media_type, "text/event-stream") == 0)
+    else if (strcmp(s->head.media_type, "text/event-stream") == 0)
       s->framing = UVLLM_FRAME_SSE;
   }
   return s->framing;
@@ -111,14 +116,14 @@ static int not_json(uvllm__openai_t* s, uvllm_str_t text, size_t at, uvllm_emit_
     snprintf(message, sizeof(message), "%s is HTML or XML, not JSON", what);
   else if (starts_with(text, "data:"))
     snprintf(message, sizeof(message), "a stream was sent as %s",
-             s->media_type[0] != '\0' ? s->media_type : "no content type");
+             s->head.media_type[0] != '\0' ? s->head.media_type : "no content type");
   else if (at >= text.len)
     snprintf(message, sizeof(message), "%s is JSON that ends too early, after %zu bytes", what,
              text.len);
   else
     snprintf(message, sizeof(message), "%s is not JSON (byte %zu of %zu)", what, at + 1,
              text.len);
-  return uvllm__openai_refuse(emit, UVLLM_EPROTO, message);
+  return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
 }
 
 
@@ -141,11 +146,11 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   const uvllm_str_t text = skip_space(f->data);
   uvllm_json_t root;
   size_t at = 0;
-  uvllm__openai_flush_limits(s, emit);
+  uvllm__head_flush(&s->head, emit);
   if (s->done)
     return UVLLM_COMPLETE;
   if (s->half)
-    return uvllm__openai_refuse(emit, UVLLM_EPROTO, "an event of the stream is half of one");
+    return uvllm__refuse_with(emit, UVLLM_EPROTO, "an event of the stream is half of one");
   if (s->op == UVLLM_RAW) {
     uvllm_emit_text(emit, 0, UVLLM_EVENT_RAW, f->data);
     return UVLLM_GO_ON;
@@ -161,7 +166,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
 
 static int end(void* state, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  uvllm__openai_flush_limits(s, emit);
+  uvllm__head_flush(&s->head, emit);
   if (s->done || s->op == UVLLM_RAW)
     return UVLLM_COMPLETE;
   return !s->half && uvllm__openai_is_finished(s) ? UVLLM_COMPLETE : UVLLM_ETRUNCATED;
@@ -176,10 +181,16 @@ uvllm_str_t uvllm__openai_str(uvllm__openai_t* s, uvllm_json_t v) {
 }
 
 
-int uvllm__openai_refuse(uvllm_emit_t* emit, int err, const char* message) {
-  const uvllm_str_t none = { NULL, 0 };
-  uvllm_emit_error(emit, none, uvllm__str(message), -1);
-  return err;
+static void header(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit) {
+  uvllm__openai_t* s = state;
+  uvllm__head_header(&s->head, name, value, emit);
+}
+
+
+static int error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit) {
+  uvllm__openai_t* s = state;
+  uvllm__head_flush(&s->head, emit);
+  return uvllm__fault_error(&s->head, http_status, body, emit);
 }
 
 
@@ -189,9 +200,10 @@ const uvllm_provider_ops_t uvllm__openai_ops = {
   .state_size = sizeof(uvllm__openai_t),
   .check = uvllm__openai_check,
   .build = build,
-  .header = uvllm__openai_header,
+  .header = header,
   .begin = begin,
   .frame = frame,
   .end = end,
-  .error = uvllm__openai_error,
+  .error = error,
+  .speaks_openai = 1,
 };

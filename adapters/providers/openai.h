@@ -7,14 +7,12 @@
  * openai_answer.c  chat and text completions, streamed or whole
  * openai_tools.c   which fragment belongs to which tool call
  * openai_list.c    embeddings and models
- * openai_header.c  response headers: limits, waits, ids
- * openai_fault.c   error bodies of any shape, read
- * openai_error.c   what an error means
  */
 #ifndef UVLLM_ADAPTERS_OPENAI_H
 #define UVLLM_ADAPTERS_OPENAI_H
 
 #include "dialects.h" /* declares uvllm__openai_ops */
+#include "fault.h"
 #include "json_pick.h"
 #include "mem.h"
 #include "uvllm/provider.h"
@@ -36,27 +34,18 @@ typedef struct uvllm__openai_call_s {
   uint32_t key;   /* of its id, or of its name where there is no id; 0: neither */
 } uvllm__openai_call_t;
 
-typedef struct uvllm__openai_limit_s {
-  int64_t limit, remaining, reset_ms;
-  unsigned int seen; /* a bit for each of the three; all: told */
-} uvllm__openai_limit_t;
-
 typedef struct uvllm__openai_s { /* the state of one attempt */
-  uint64_t unix_ms;
+  uvllm__head_t head;
   uvllm_op op;
   uvllm_framing framing;
   uint32_t expected; /* choices or vectors; 0: not known */
   uint32_t ncalls;   /* tool calls that had to be remembered so far */
-  int should_retry;  /* x-should-retry: 1 yes, 2 no, 0 not said */
-  int ms_seen;       /* retry-after-ms, which goes before retry-after */
   int done;          /* the answer is whole */
   int half;          /* the event before was JSON that ends too early */
   int beyond;        /* a choice that the sets cannot hold was seen */
   int no_memory;     /* a string could not be decoded: UV_ENOMEM */
   uvllm__openai_set_t seen, finished, tools, refused;
-  uvllm__openai_limit_t limits[2]; /* requests, tokens */
   uvllm__openai_call_t calls[UVLLM__OPENAI_CALLS];
-  char media_type[32];
 } uvllm__openai_t;
 
 int uvllm__openai_check(const uvllm_request_t* request, uvllm_emit_t* emit);
@@ -77,34 +66,6 @@ void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit);
  * numbered by their position. */
 int uvllm__openai_tools(uvllm__openai_t* s, uint32_t choice, uvllm_json_t calls, int whole,
                         uvllm_emit_t* emit);
-
-void uvllm__openai_header(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit);
-/* Keep what the body is: "text/html". */
-void uvllm__openai_media_type(uvllm__openai_t* s, uvllm_str_t type);
-/* Tell the limits of which not all headers came. */
-void uvllm__openai_flush_limits(uvllm__openai_t* s, uvllm_emit_t* emit);
-
-/* Whether members "error" and "object" say that something failed. */
-int uvllm__openai_is_fault(uvllm_json_t error, uvllm_json_t object);
-/* Tell the error that a body of a 200 holds; its code. */
-int uvllm__openai_fault(const uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* emit);
-/* The answer lacks what it should have: its own words if it has any, else these. */
-int uvllm__openai_strange(const uvllm__openai_t* s, uvllm_json_t root, const char* message,
-                          uvllm_emit_t* emit);
-/* Tell an error of our own words; gives `err` back. */
-int uvllm__openai_refuse(uvllm_emit_t* emit, int err, const char* message);
-int uvllm__openai_error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit);
-
-/* What an error body says, in any of its shapes; NUL-terminated, cut to fit. */
-typedef struct uvllm__openai_words_s {
-  char type[64], code[96], message[1024];
-  int status; /* an HTTP status that it names; 0: none */
-} uvllm__openai_words_t;
-
-/* `parser` is the one that root is of: a message that holds JSON itself is read
- * with it, so root is void afterwards. */
-void uvllm__openai_read_words(uvllm__openai_words_t* words, uvllm_json_t root,
-                              uvllm_json_parser_t* parser);
 
 /* uvllm_json_str() for what must not get lost: remembers that memory failed. */
 uvllm_str_t uvllm__openai_str(uvllm__openai_t* s, uvllm_json_t v);

@@ -5,6 +5,7 @@
  * ends a choice is told once, after its content.
  */
 #include "openai.h"
+#include "check.h"
 
 typedef uvllm__openai_set_t set_t;
 
@@ -110,7 +111,7 @@ static void emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvl
 static void take_refusal(uvllm__openai_t* s, uint32_t choice, uvllm_json_t refusal,
                          uvllm_emit_t* to) {
   emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to);
-  if (is_string(refusal) && uvllm_json_str(refusal).len != 0)
+  if (is_string(refusal) && uvllm__openai_str(s, refusal).len != 0)
     set_add(&s->refused, choice);
 }
 
@@ -147,7 +148,7 @@ static void take_content(uvllm__openai_t* s, uint32_t choice, uvllm_json_t conte
                          uvllm_json_t audio, uvllm_emit_t* to) {
   if (uvllm_json_type_of(content) == UVLLM_JSON_ARRAY)
     take_parts(s, choice, content, to);
-  else if (is_string(content) && uvllm_json_str(content).len != 0)
+  else if (is_string(content) && uvllm__openai_str(s, content).len != 0)
     emit(s, choice, UVLLM_EVENT_TEXT, content, to);
   else if (is_object(audio))
     emit(s, choice, UVLLM_EVENT_TEXT, uvllm_json_get(audio, "transcript"), to);
@@ -181,7 +182,7 @@ static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t messa
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
   const int has_first = is_string(v[REASONING_CONTENT]) &&
-                        uvllm_json_str(v[REASONING_CONTENT]).len != 0;
+                        uvllm__openai_str(s, v[REASONING_CONTENT]).len != 0;
   emit(s, choice, UVLLM_EVENT_REASONING, v[has_first ? REASONING_CONTENT : REASONING], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
   take_refusal(s, choice, v[REFUSAL], to);
@@ -243,7 +244,7 @@ static int take_end(uvllm__openai_t* s, uint32_t choice, uvllm_json_t finish_rea
   }
   const int failure = failure_of(reason);
   if (failure != 0)
-    return uvllm__openai_refuse(to, failure, "the provider broke the answer off");
+    return uvllm__refuse_with(to, failure, "the provider broke the answer off");
   finish(s, choice, stop_of(reason), to);
   return 0;
 }
@@ -264,8 +265,8 @@ static int take_choice(uvllm__openai_t* s, uvllm_json_t choice, uint32_t positio
   const uvllm_json_t none = { NULL, 0 };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(choice, names, v);
-  if (uvllm__openai_is_fault(v[ERROR], none))
-    return uvllm__openai_fault(s, choice, to);
+  if (uvllm__is_fault(v[ERROR], none))
+    return uvllm__fault_inside(&s->head, choice, to);
   const uint32_t i = index_of(v[INDEX], position);
   const int only_text = s->op == UVLLM_COMPLETION && is_string(v[TEXT]);
   set_add(&s->seen, i);
@@ -303,8 +304,8 @@ int uvllm__openai_chat(uvllm__openai_t* s, const uvllm_frame_t* frame, uvllm_jso
   uvllm_json_t v[N];
   uint32_t nchoices = 0;
   UVLLM__JSON_PICK(root, names, v);
-  if (uvllm__str_eq(frame->event, "error") || uvllm__openai_is_fault(v[ERROR], v[OBJECT]))
-    return uvllm__openai_fault(s, root, to);
+  if (uvllm__str_eq(frame->event, "error") || uvllm__is_fault(v[ERROR], v[OBJECT]))
+    return uvllm__fault_inside(&s->head, root, to);
   const int err = take_choices(s, v[CHOICES], &nchoices, to);
   if (err != 0)
     return err;
@@ -312,7 +313,7 @@ int uvllm__openai_chat(uvllm__openai_t* s, const uvllm_frame_t* frame, uvllm_jso
   if (s->framing == UVLLM_FRAME_SSE)
     return UVLLM_GO_ON;
   return nchoices != 0 ? UVLLM_COMPLETE
-                       : uvllm__openai_strange(s, root, "the answer has no choices", to);
+                       : uvllm__fault_strange(&s->head, root, "the answer has no choices", to);
 }
 
 
@@ -328,7 +329,7 @@ static int is_empty(const set_t* set) {
 int uvllm__openai_done(uvllm__openai_t* s, uvllm_emit_t* to) {
   const int wants_choices = s->op == UVLLM_CHAT || s->op == UVLLM_COMPLETION;
   if (!wants_choices || (is_empty(&s->seen) && !s->beyond))
-    return uvllm__openai_refuse(to, UVLLM_ETRUNCATED, "the stream ended without an answer");
+    return uvllm__refuse_with(to, UVLLM_ETRUNCATED, "the stream ended without an answer");
   for (uint32_t i = 0; i < UVLLM__OPENAI_CHOICES; i++)
     if (set_has(&s->seen, i))
       finish(s, i, UVLLM_STOP_END, to);

@@ -6,108 +6,16 @@
  * extra_json is copied byte for byte, so members nobody here knows survive.
  */
 #include "openai.h"
+#include "body.h"
+#include "openai_quirks.h"
+#include "shape.h"
 
-#include <math.h>
-
-enum { MAX_OWN = 40 };
-
-typedef struct body_s {
+typedef struct put_s {
+  uvllm__body_t body;
   const uvllm_attempt_t* attempt;
   const uvllm_request_t* r;
-  uvllm_json_writer_t* w;
-  uvllm_json_t given, extra; /* body_json and extra_json, or absent */
-  int wrapped;               /* json_schema has a name or a schema within */
-  const char* own[MAX_OWN];  /* the names that are the fields' to write */
-  size_t nown;
-} body_t;
-
-
-/* ---- Merging ---- */
-
-static uvllm_json_t member(uvllm_json_t object, uvllm_str_t wanted) {
-  uvllm_json_t value, found = { NULL, 0 };
-  uvllm_str_t name;
-  uint32_t it = 0;
-  while (uvllm_json_next(object, &it, &name, &value))
-    if (name.len == wanted.len && memcmp(name.base, wanted.base, name.len) == 0)
-      found = value;
-  return found;
-}
-
-
-static int has(uvllm_json_t object, const char* name) {
-  return uvllm_json_type_of(uvllm_json_get(object, name)) != UVLLM_JSON_NONE;
-}
-
-
-/* From here on the name is not copied from body_json. */
-static void claim(body_t* b, const char* name) {
-  b->own[b->nown++] = name;
-}
-
-
-/* 1: the member's name is written, its value is due. 0: extra_json has it. */
-static int begins(body_t* b, const char* name) {
-  claim(b, name);
-  if (has(b->extra, name))
-    return 0;
-  uvllm_json_name(b->w, name);
-  return 1;
-}
-
-
-static int is_own(const body_t* b, uvllm_str_t name) {
-  for (size_t i = 0; i < b->nown; i++)
-    if (uvllm__str_eq(name, b->own[i]))
-      return 1;
-  return 0;
-}
-
-
-/* A null in extra_json for a name of ours takes the member away: some servers
- * refuse what they do not know. */
-static void copy_members(body_t* b, uvllm_json_t from, int is_extra) {
-  uvllm_json_t value;
-  uvllm_str_t name;
-  uint32_t it = 0;
-  while (uvllm_json_next(from, &it, &name, &value)) {
-    const int own = is_own(b, name);
-    const int null = uvllm_json_type_of(value) == UVLLM_JSON_NULL;
-    if (member(from, name).index != value.index)
-      continue; /* a later one of the same name counts */
-    if (is_extra ? own && null
-                 : own || uvllm_json_type_of(member(b->extra, name)) != UVLLM_JSON_NONE)
-      continue;
-    uvllm_json_name_str(b->w, name);
-    uvllm_json_write_raw(b->w, uvllm_json_raw(value));
-  }
-}
-
-
-/* ---- Members ---- */
-
-static void put_str(body_t* b, const char* name, const char* value) {
-  if (value != NULL && begins(b, name))
-    uvllm_json_write_str(b->w, uvllm__str(value));
-}
-
-
-static void put_raw(body_t* b, const char* name, uvllm_str_t json) {
-  if (json.base != NULL && begins(b, name))
-    uvllm_json_write_raw(b->w, json);
-}
-
-
-static void put_count(body_t* b, const char* name, uint32_t value) {
-  if (value != 0 && begins(b, name))
-    uvllm_json_write_int(b->w, value);
-}
-
-
-static void put_num(body_t* b, const char* name, double value) {
-  if (!isnan(value) && begins(b, name))
-    uvllm_json_write_num(b->w, value);
-}
+  uvllm__shape_t shape;
+} put_t;
 
 
 /* api.openai.com, or a region's of the same name. */
@@ -134,78 +42,125 @@ static int is_openai(uvllm_str_t url) {
 }
 
 
+/* ---- Names ---- */
+
+/* A member's name at this server. */
+static const char* called(const put_t* p, const char* member) {
+  const uvllm_attempt_t* a = p->attempt;
+  return a->nparams != 0 ? uvllm__quirk_name(a->params, a->nparams, member) : member;
+}
+
+
+/* What body_json calls as OpenAI does is called as the server does. */
+static void put_renamed(put_t* p) {
+  const uvllm_attempt_t* a = p->attempt;
+  const char *member, *name;
+  for (size_t i = 0; uvllm__quirk_next(a->params, a->nparams, &i, &member, &name);) {
+    const uvllm_json_t given = uvllm__body_given(&p->body, member);
+    const int is_set = uvllm__body_is_claimed(&p->body, member) ||
+                       uvllm__body_is_claimed(&p->body, name);
+    uvllm__body_claim(&p->body, member);
+    if (!is_set && uvllm_json_type_of(given) != UVLLM_JSON_NONE)
+      uvllm__body_raw(&p->body, name, uvllm_json_raw(given));
+  }
+}
+
+
+/* check() has refused what matters of it. */
+static void drop_bookkeeping(put_t* p) {
+  static const char* const names[] = { "user", "metadata", "store", "safety_identifier",
+                                       "prompt_cache_key", "prompt_cache_retention" };
+  const uvllm_attempt_t* a = p->attempt;
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (uvllm__quirk_refuses(a->params, a->nparams, names[i]))
+      uvllm__body_claim(&p->body, names[i]);
+}
+
+
 /* Models that reason refuse max_tokens; other vendors know nothing else. Only one
  * of the two is ever sent. */
-static void put_max_tokens(body_t* b) {
+static void put_max_tokens(put_t* p) {
   static const char* const names[] = { "max_tokens", "max_completion_tokens" };
-  const int newer = b->r->op == UVLLM_CHAT && is_openai(b->attempt->base_url);
-  if (b->r->max_tokens == 0)
+  const char* name = called(p, names[0]);
+  const int newer = strcmp(name, names[1]) == 0 ||
+                    (p->r->op == UVLLM_CHAT && is_openai(p->attempt->base_url));
+  if (p->r->max_tokens == 0)
     return;
-  claim(b, names[!newer]);
-  if (!has(b->extra, names[!newer]))
-    put_count(b, names[newer], b->r->max_tokens);
-  else
-    claim(b, names[newer]);
-}
-
-
-static void put_stop(body_t* b) {
-  if (b->r->stop == NULL || !begins(b, "stop"))
+  if (strcmp(name, names[0]) != 0 && !newer) {
+    uvllm__body_count(&p->body, name, p->r->max_tokens);
+    uvllm__body_claim(&p->body, names[0]);
+    uvllm__body_claim(&p->body, names[1]);
     return;
-  uvllm_json_begin_array(b->w);
-  for (const char* const* stop = b->r->stop; *stop != NULL; stop++)
-    uvllm_json_write_str(b->w, uvllm__str(*stop));
-  uvllm_json_end_array(b->w);
-}
-
-
-static void put_schema(body_t* b) {
-  if (b->r->json_schema.base == NULL || !begins(b, "response_format"))
-    return;
-  uvllm_json_begin_object(b->w);
-  uvllm_json_name(b->w, "type");
-  uvllm_json_write_str(b->w, uvllm__str("json_schema"));
-  uvllm_json_name(b->w, "json_schema");
-  if (b->wrapped) {
-    uvllm_json_write_raw(b->w, b->r->json_schema);
-  } else {
-    uvllm_json_begin_object(b->w);
-    uvllm_json_name(b->w, "name");
-    uvllm_json_write_str(b->w, uvllm__str("answer"));
-    uvllm_json_name(b->w, "strict");
-    uvllm_json_write_bool(b->w, 1);
-    uvllm_json_name(b->w, "schema");
-    uvllm_json_write_raw(b->w, b->r->json_schema);
-    uvllm_json_end_object(b->w);
   }
-  uvllm_json_end_object(b->w);
+  uvllm__body_claim(&p->body, names[!newer]);
+  if (!uvllm__body_extra_has(&p->body, names[!newer]))
+    uvllm__body_count(&p->body, names[newer], p->r->max_tokens);
+  else
+    uvllm__body_claim(&p->body, names[newer]);
 }
 
 
-static void put_tool_choice(body_t* b) {
-  const uvllm_str_t choice = b->r->tool_choice_json;
-  if (choice.base == NULL || !begins(b, "tool_choice"))
+static void write_schema(uvllm_json_writer_t* w, const uvllm__schema_t* schema) {
+  uvllm_json_begin_object(w);
+  uvllm_json_name(w, "name");
+  uvllm_json_write_str(w, schema->name);
+  uvllm_json_name(w, "strict");
+  uvllm_json_write_bool(w, 1);
+  uvllm_json_name(w, "schema");
+  uvllm_json_write_raw(w, schema->schema);
+  uvllm_json_end_object(w);
+}
+
+
+/* {"type":"json_schema","json_schema":{...}}, or as the quirk "schema" says. */
+static int put_schema(put_t* p) {
+  uvllm_json_writer_t* w = p->body.w;
+  uvllm__schema_t schema;
+  const char* place = uvllm_param(p->attempt->params, p->attempt->nparams, "schema");
+  const int direct = place != NULL && strcmp(place, "direct") == 0;
+  const int err = uvllm__schema(&p->shape, p->r, &schema);
+  if (err != 0 || p->r->json_schema.base == NULL ||
+      !uvllm__body_begins(&p->body, "response_format"))
+    return err;
+  uvllm_json_begin_object(w);
+  uvllm_json_name(w, "type");
+  uvllm_json_write_str(w, uvllm__str("json_schema"));
+  uvllm_json_name(w, direct ? "schema" : place != NULL ? place : "json_schema");
+  if (direct || schema.is_wrapped)
+    uvllm_json_write_raw(w, direct ? schema.schema : p->r->json_schema);
+  else
+    write_schema(w, &schema);
+  uvllm_json_end_object(w);
+  return 0;
+}
+
+
+static void put_tool_choice(put_t* p) {
+  const uvllm_str_t choice = p->r->tool_choice_json;
+  if (choice.base == NULL || !uvllm__body_begins(&p->body, "tool_choice"))
     return;
   if (choice.len != 0 && choice.base[0] >= 'a' && choice.base[0] <= 'z')
-    uvllm_json_write_str(b->w, choice);
+    uvllm_json_write_str(p->body.w, choice);
   else
-    uvllm_json_write_raw(b->w, choice);
+    uvllm_json_write_raw(p->body.w, choice);
 }
 
 
-static void put_stream(body_t* b) {
-  if ((b->r->flags & UVLLM_STREAM) == 0) {
-    claim(b, "stream");
-    claim(b, "stream_options");
+static void put_stream(put_t* p) {
+  if ((p->r->flags & UVLLM_STREAM) == 0) {
+    uvllm__body_claim(&p->body, "stream");
+    uvllm__body_claim(&p->body, "stream_options");
     return;
   }
-  if (begins(b, "stream"))
-    uvllm_json_write_bool(b->w, 1);
-  if (begins(b, "stream_options")) {
-    uvllm_json_begin_object(b->w);
-    uvllm_json_name(b->w, "include_usage");
-    uvllm_json_write_bool(b->w, 1);
-    uvllm_json_end_object(b->w);
+  if (uvllm__body_begins(&p->body, "stream"))
+    uvllm_json_write_bool(p->body.w, 1);
+  if (uvllm__quirk_refuses(p->attempt->params, p->attempt->nparams, "stream_options"))
+    uvllm__body_claim(&p->body, "stream_options");
+  else if (uvllm__body_begins(&p->body, "stream_options")) {
+    uvllm_json_begin_object(p->body.w);
+    uvllm_json_name(p->body.w, "include_usage");
+    uvllm_json_write_bool(p->body.w, 1);
+    uvllm_json_end_object(p->body.w);
   }
 }
 
@@ -239,129 +194,88 @@ static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
 }
 
 
-static void put_messages(body_t* b) {
-  if (b->r->nmessages == 0 || !begins(b, "messages"))
+static void put_messages(put_t* p) {
+  if (p->r->nmessages == 0 || !uvllm__body_begins(&p->body, "messages"))
     return;
-  uvllm_json_begin_array(b->w);
-  for (size_t i = 0; i < b->r->nmessages; i++)
-    put_message(b->w, &b->r->messages[i]);
-  uvllm_json_end_array(b->w);
+  uvllm_json_begin_array(p->body.w);
+  for (size_t i = 0; i < p->r->nmessages; i++)
+    put_message(p->body.w, &p->r->messages[i]);
+  uvllm_json_end_array(p->body.w);
 }
 
 
-static void put_prompt(body_t* b) {
-  if (b->r->nmessages != 0 && begins(b, "prompt"))
-    uvllm_json_write_str(b->w, b->r->messages[0].text);
+static void put_prompt(put_t* p) {
+  if (p->r->nmessages != 0 && uvllm__body_begins(&p->body, "prompt"))
+    uvllm_json_write_str(p->body.w, p->r->messages[0].text);
 }
 
 
-static void put_inputs(body_t* b) {
-  if (b->r->nmessages == 0 || !begins(b, "input"))
+static void put_inputs(put_t* p) {
+  if (p->r->nmessages == 0 || !uvllm__body_begins(&p->body, "input"))
     return;
-  if (b->r->nmessages == 1) {
-    uvllm_json_write_str(b->w, b->r->messages[0].text);
+  if (p->r->nmessages == 1) {
+    uvllm_json_write_str(p->body.w, p->r->messages[0].text);
     return;
   }
-  uvllm_json_begin_array(b->w);
-  for (size_t i = 0; i < b->r->nmessages; i++)
-    uvllm_json_write_str(b->w, b->r->messages[i].text);
-  uvllm_json_end_array(b->w);
+  uvllm_json_begin_array(p->body.w);
+  for (size_t i = 0; i < p->r->nmessages; i++)
+    uvllm_json_write_str(p->body.w, p->r->messages[i].text);
+  uvllm_json_end_array(p->body.w);
 }
 
 
 /* A quarter of the bytes, and nothing to parse. Not where somebody else reads the
  * body: there it must be what they asked for. */
-static void put_encoding(body_t* b) {
-  const int ours = b->r->body_json.base == NULL && (b->r->flags & UVLLM_BODY) == 0;
-  put_str(b, "encoding_format", ours ? "base64" : NULL);
+static void put_encoding(put_t* p) {
+  const int ours = p->r->body_json.base == NULL && (p->r->flags & UVLLM_BODY) == 0;
+  uvllm__body_chars(&p->body, "encoding_format", ours ? "base64" : NULL);
 }
 
 
-static void put_fields(body_t* b) {
-  const uvllm_request_t* r = b->r;
-  if (b->attempt->model.base != NULL && begins(b, "model"))
-    uvllm_json_write_str(b->w, b->attempt->model);
+static int put_fields(put_t* p) {
+  const uvllm_request_t* r = p->r;
+  uvllm__body_str(&p->body, "model", p->attempt->model);
   if (r->op == UVLLM_EMBED) {
-    put_inputs(b);
-    put_count(b, "dimensions", r->dimensions);
-    put_encoding(b);
-    return;
+    put_inputs(p);
+    uvllm__body_count(&p->body, called(p, "dimensions"), r->dimensions);
+    put_encoding(p);
+    return 0;
   }
   if (r->op == UVLLM_CHAT)
-    put_messages(b);
+    put_messages(p);
   else
-    put_prompt(b);
-  put_stream(b);
-  put_max_tokens(b);
-  put_count(b, "n", r->n);
-  put_num(b, "temperature", r->temperature);
-  put_num(b, "top_p", r->top_p);
-  put_num(b, "frequency_penalty", r->frequency_penalty);
-  put_num(b, "presence_penalty", r->presence_penalty);
-  if (r->seed != INT64_MIN && begins(b, "seed"))
-    uvllm_json_write_int(b->w, r->seed);
-  put_stop(b);
-  put_str(b, "reasoning_effort", r->reasoning_effort);
-  put_str(b, "service_tier", r->service_tier);
-  put_schema(b);
-  put_raw(b, "tools", r->tools_json);
-  put_tool_choice(b);
+    put_prompt(p);
+  put_stream(p);
+  put_max_tokens(p);
+  uvllm__body_count(&p->body, called(p, "n"), r->n);
+  uvllm__body_num(&p->body, called(p, "temperature"), r->temperature);
+  uvllm__body_num(&p->body, called(p, "top_p"), r->top_p);
+  uvllm__body_num(&p->body, called(p, "frequency_penalty"), r->frequency_penalty);
+  uvllm__body_num(&p->body, called(p, "presence_penalty"), r->presence_penalty);
+  uvllm__body_seed(&p->body, called(p, "seed"), r->seed);
+  uvllm__body_stop(&p->body, called(p, "stop"), r->stop);
+  uvllm__body_chars(&p->body, called(p, "reasoning_effort"), r->reasoning_effort);
+  uvllm__body_chars(&p->body, called(p, "service_tier"), r->service_tier);
+  const int err = put_schema(p);
+  uvllm__body_raw(&p->body, "tools", r->tools_json);
+  put_tool_choice(p);
+  return err;
 }
 
 
 /* ---- The whole ---- */
 
-/* Decode all names now: afterwards no lookup can fail for want of memory, and so
- * none can miss a name. */
-static int decode_names(uvllm_json_t object) {
-  uvllm_str_t name;
-  uint32_t it = 0;
-  while (uvllm_json_next(object, &it, &name, NULL))
-    if (name.base == NULL)
-      return UVLLM__ENOMEM;
-  return 0;
-}
-
-
-/* check() has seen that it is an object. */
-static int parse(uvllm_json_parser_t** parser, const uvllm_alloc_t* alloc, uvllm_str_t text,
-                 uvllm_json_t* root) {
-  if (text.base == NULL)
-    return 0;
-  int err = *parser == NULL ? uvllm_json_parser_new(parser, alloc) : 0;
-  if (err == 0)
-    err = uvllm_json_parse(*parser, text, root, NULL);
-  return err == 0 ? decode_names(*root) : err;
-}
-
-
-static void write_body(body_t* b) {
-  uvllm_json_begin_object(b->w);
-  put_fields(b);
-  copy_members(b, b->given, 0);
-  copy_members(b, b->extra, 1);
-  uvllm_json_end_object(b->w);
-}
-
-
 int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
-  const uvllm_request_t* r = attempt->request;
-  const uvllm_alloc_t* alloc = uvllm_http_alloc(http);
-  uvllm_json_parser_t *first = NULL, *second = NULL;
-  uvllm_json_t schema = { NULL, 0 };
-  body_t b = { .attempt = attempt, .r = r };
-  int err = parse(&first, alloc, r->json_schema, &schema);
-  b.wrapped = has(schema, "schema") || has(schema, "name");
+  put_t p = { .attempt = attempt, .r = attempt->request };
+  uvllm__shape_init(&p.shape, uvllm_http_alloc(http));
+  int err = uvllm__body_begin_openai(&p.body, attempt->request, http);
   if (err == 0)
-    err = parse(&first, alloc, r->body_json, &b.given);
-  if (err == 0)
-    err = parse(&second, alloc, r->extra_json, &b.extra);
-  if (err == 0) {
-    b.w = uvllm_http_json(http);
-    write_body(&b);
-    err = uvllm_json_writer_error(b.w);
+    err = put_fields(&p);
+  if (err == 0 && attempt->nparams != 0) {
+    put_renamed(&p);
+    drop_bookkeeping(&p);
   }
-  uvllm_json_parser_free(first);
-  uvllm_json_parser_free(second);
+  err = uvllm__body_end(&p.body, err);
+  uvllm__shape_free(&p.shape);
   return err;
 }

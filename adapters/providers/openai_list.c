@@ -5,6 +5,7 @@
  * together on the stack, hence its largest size.
  */
 #include "openai.h"
+#include "check.h"
 #include "base64.h"
 
 #include <float.h>
@@ -66,10 +67,10 @@ static int take_vector(uvllm__openai_t* s, uvllm_json_t entry, uint32_t position
   else if (uvllm_json_type_of(vector) == UVLLM_JSON_ARRAY)
     err = read_numbers(vector, values, &n);
   if (err == UVLLM_ETOOLARGE)
-    return uvllm__openai_refuse(emit, err, "an embedding has more than 16384 values");
+    return uvllm__refuse_with(emit, err, "an embedding has more than 16384 values");
   if (err != 0 || n == 0 || index < 0 ||
       index >= (s->expected != 0 ? s->expected : UINT32_MAX))
-    return uvllm__openai_refuse(emit, UVLLM_EPROTO, "an embedding is malformed");
+    return uvllm__refuse_with(emit, UVLLM_EPROTO, "an embedding is malformed");
   uvllm_event_t event = { .type = UVLLM_EVENT_EMBEDDING, .index = (uint32_t) index };
   event.u.vector.values = values;
   event.u.vector.nvalues = n;
@@ -83,7 +84,7 @@ static int check_count(const uvllm__openai_t* s, uint32_t n, uvllm_emit_t* emit)
   if (n == s->expected || (s->expected == 0 && n != 0))
     return UVLLM_COMPLETE;
   snprintf(message, sizeof(message), "%u embeddings came for %u inputs", n, s->expected);
-  return uvllm__openai_refuse(emit, UVLLM_EPROTO, message);
+  return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
 }
 
 
@@ -92,10 +93,10 @@ int uvllm__openai_vectors(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* e
   uvllm_json_t entry;
   uint32_t it = 0, n = 0;
   int err = 0;
-  if (uvllm__openai_is_fault(uvllm_json_get(root, "error"), uvllm_json_get(root, "object")))
-    return uvllm__openai_fault(s, root, emit);
+  if (uvllm__is_fault(uvllm_json_get(root, "error"), uvllm_json_get(root, "object")))
+    return uvllm__fault_inside(&s->head, root, emit);
   if (uvllm_json_type_of(data) != UVLLM_JSON_ARRAY)
-    return uvllm__openai_strange(s, root, "the answer has no embeddings", emit);
+    return uvllm__fault_strange(&s->head, root, "the answer has no embeddings", emit);
   while (err == 0 && uvllm_json_next(data, &it, NULL, &entry))
     err = take_vector(s, entry, n++, emit);
   if (err != 0)
@@ -123,10 +124,10 @@ int uvllm__openai_models(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* em
   const uvllm_json_t data = bare ? root : uvllm_json_get(root, "data");
   uvllm_json_t entry;
   uint32_t it = 0;
-  if (uvllm__openai_is_fault(uvllm_json_get(root, "error"), uvllm_json_get(root, "object")))
-    return uvllm__openai_fault(s, root, emit);
+  if (uvllm__is_fault(uvllm_json_get(root, "error"), uvllm_json_get(root, "object")))
+    return uvllm__fault_inside(&s->head, root, emit);
   if (uvllm_json_type_of(data) != UVLLM_JSON_ARRAY)
-    return uvllm__openai_strange(s, root, "the answer has no list of models", emit);
+    return uvllm__fault_strange(&s->head, root, "the answer has no list of models", emit);
   while (uvllm_json_next(data, &it, NULL, &entry)) {
     uvllm_event_t event = { .type = UVLLM_EVENT_MODEL };
     event.u.model.id = uvllm__openai_str(s, uvllm_json_get(entry, "id"));

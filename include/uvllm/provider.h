@@ -41,6 +41,8 @@ typedef struct uvllm_attempt_s {
   uvllm_str_t model;    /* the target's, else the provider's default; absent if
                            there is none, or only body_json says one */
   uvllm_str_t key, secret, session; /* absent: the provider has none */
+  const uvllm_kv_t* params; /* the provider's; see uvllm_param() */
+  size_t nparams;
   uint64_t unix_ms;         /* wall clock, for signatures and HTTP dates */
   uint32_t number;          /* of the attempt, from 1 */
   uint32_t exchange;        /* of the HTTP exchange within it, from 0 */
@@ -87,7 +89,18 @@ typedef struct uvllm_provider_ops_s {
   int (*error)(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit);
   /* Optional. Free what `state` holds. Runs exactly once, also on cancel. */
   void (*fini)(void* state);
+  /* Not 0: body_json is sent as it is, and a whole answer is the body of an OpenAI
+   * response already. 0: body_json never reaches the dialect, its members have
+   * become the request's fields; and the body of a UVLLM_BODY result is made from
+   * what frame() told. */
+  int speaks_openai;
 } uvllm_provider_ops_t;
+
+
+/* The value of the parameter of this name, the last one of several; NULL: there is
+ * none. */
+UVLLM_EXTERN const char* uvllm_param(const uvllm_kv_t* params, size_t nparams,
+                                     const char* name);
 
 
 /* ---- Building -------------------------------------------------------------- */
@@ -137,6 +150,13 @@ UVLLM_EXTERN const uvllm_alloc_t* uvllm_http_alloc(const uvllm_http_t* http);
  * that and says so. */
 UVLLM_EXTERN uvllm_json_parser_t* uvllm_emit_parser(uvllm_emit_t* emit);
 
+/* The client's memory, for what check(), frame() and the others need for a moment,
+ * or keep in `state` until fini(). */
+UVLLM_EXTERN const uvllm_alloc_t* uvllm_emit_alloc(const uvllm_emit_t* emit);
+
+/* The provider's parameter of this name, also in check(); NULL: there is none. */
+UVLLM_EXTERN const char* uvllm_emit_param(const uvllm_emit_t* emit, const char* name);
+
 /* UVLLM_EVENT_TEXT, _REASONING, _REFUSAL or _RAW. Empty text is dropped. */
 UVLLM_EXTERN void uvllm_emit_text(uvllm_emit_t* emit, uint32_t choice, uvllm_event_type type,
                                   uvllm_str_t text);
@@ -155,7 +175,12 @@ UVLLM_EXTERN void uvllm_emit_usage(uvllm_emit_t* emit, const uvllm_usage_t* tota
 /* Why a choice ended. */
 UVLLM_EXTERN void uvllm_emit_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop);
 
-/* Any other event: EMBEDDING, MODEL. `attempt` and `time_ns` are filled in. */
+/* What the dialect wants back with this choice's turn: an object with one member
+ * that is called like the dialect, so that others can tell it is not theirs. The
+ * last one of a choice counts. */
+UVLLM_EXTERN void uvllm_emit_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json);
+
+/* Any other event: EMBEDDING, MODEL, PROGRESS. `attempt` and `time_ns` are filled in. */
 UVLLM_EXTERN void uvllm_emit_event(uvllm_emit_t* emit, const uvllm_event_t* event);
 
 /* The provider's own id of the request, for its support; the last one counts. */

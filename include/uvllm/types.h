@@ -119,7 +119,11 @@ typedef struct uvllm_message_s {
   uvllm_str_t tool_calls_json; /* UVLLM_ASSISTANT: the calls it made */
   uvllm_str_t tool_call_id;    /* UVLLM_TOOL: the call this answers */
   uvllm_str_t name;
-  void* reserved[4]; /* NULL */
+  /* UVLLM_ASSISTANT: what an earlier result gave as replay_json, thoughts and
+   * signatures that its dialect wants back. Used by that dialect, ignored by
+   * others. */
+  uvllm_str_t replay_json;
+  void* reserved[2]; /* NULL */
 } uvllm_message_t;
 
 /* What carries a request's bytes. */
@@ -172,6 +176,9 @@ typedef enum {
   UVLLM_EVENT_USAGE,      /* `usage`: totals so far, not increments */
   UVLLM_EVENT_EMBEDDING,  /* `vector`: of input number `index` */
   UVLLM_EVENT_MODEL,      /* `model`: one entry of a list */
+  UVLLM_EVENT_PROGRESS,   /* `progress`: of a model that is pulled */
+  UVLLM_EVENT_REPLAY,     /* `text`: the choice's replay_json so far, whole; for those
+                             who collect the answer themselves */
   UVLLM_EVENT_RAW         /* `text`: bytes of a UVLLM_RAW answer */
 } uvllm_event_type;
 
@@ -201,6 +208,10 @@ typedef struct uvllm_event_s {
       uvllm_str_t id, owner;
       uint64_t context_tokens; /* 0: not said */
     } model;
+    struct {
+      uvllm_str_t status;   /* the provider's words */
+      uint64_t done, total; /* bytes of the part under way; 0: not said */
+    } progress;
   } u;
 } uvllm_event_t;
 
@@ -211,7 +222,10 @@ typedef enum {
   UVLLM_CHAT,
   UVLLM_COMPLETION, /* legacy text completion: messages[0] is the prompt */
   UVLLM_EMBED,      /* each message is one input */
-  UVLLM_MODELS,     /* list models; also the cheapest check of a key */
+  UVLLM_MODELS,     /* list models, all pages; also the cheapest check of a key */
+  UVLLM_COUNT_TOKENS, /* of the chat that the request is, which is not sent to a
+                         model: the result's usage.input_tokens. Costs nothing.
+                         UVLLM_EUNSUPPORTED where the dialect has none */
   UVLLM_RAW         /* raw_*: past the adapter, not past limits and budget */
 } uvllm_op;
 
@@ -233,8 +247,10 @@ typedef struct uvllm_request_s {
   const uvllm_message_t* messages;
   size_t nmessages;
   /* Or everything as an OpenAI request body: sent as it is where OpenAI is
-   * spoken (model, stream and stream_options replaced). Fields set here win
-   * over its members. */
+   * spoken (model, stream and stream_options replaced), translated elsewhere.
+   * Fields set here win over its members. A member that cannot be translated is
+   * UVLLM_EUNSUPPORTED, but for stream, store, metadata, user and the like, which
+   * mean something to OpenAI alone. */
   uvllm_str_t body_json;
 
   uint32_t max_tokens;         /* 0: unset, the provider's default */
@@ -280,7 +296,9 @@ typedef enum {
 typedef struct uvllm_choice_s {
   uvllm_stop_reason stop;
   uvllm_str_t text, reasoning, refusal;
-  uvllm_str_t tools_json; /* the calls, as an OpenAI tool_calls array */
+  uvllm_str_t tools_json;  /* the calls, as an OpenAI tool_calls array */
+  uvllm_str_t replay_json; /* to hand back in the next turn's message; absent: the
+                              dialect wants nothing back */
 } uvllm_choice_t;
 
 /* Loop-clock nanoseconds; 0: not reached. Content is text, reasoning, refusal

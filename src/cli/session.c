@@ -25,6 +25,9 @@ static char* variable_name(const char* provider, const char* suffix) {
 
 
 char* cli_key_variable(const char* provider) {
+  const uvllm_preset_t* preset = uvllm_preset_find(NULL, provider);
+  if (preset != NULL && preset->key_env != NULL)
+    return cli_format("%s", preset->key_env);
   return variable_name(provider, "_API_KEY");
 }
 
@@ -70,7 +73,8 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
   uvllm_provider_options_t o;
   uvllm_provider_options_init(&o);
   o.name = options->provider;
-  o.dialect = "openai";
+  if (uvllm_preset_find(NULL, options->provider) == NULL)
+    o.dialect = "openai";
   o.base_url = s->mock != NULL ? cli_mock_url(s->mock) : s->base_url;
   o.model = options->model;
   o.price_as = s->price_as;
@@ -90,9 +94,15 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
 
 
 /* Its own service lets nobody in without one. */
-static int needs_key(const char* base_url) {
-  static const char service[] = "https://api.openai.com/";
-  return base_url == NULL || strncmp(base_url, service, sizeof(service) - 1) == 0;
+static int needs_key(const char* provider, const char* base_url) {
+  const uvllm_preset_t* preset = uvllm_preset_find(NULL, provider);
+  if (preset == NULL || preset->base_url == NULL || !preset->needs_key)
+    return 0;
+  const char* host = strstr(preset->base_url, "://");
+  const size_t service = host != NULL ? (size_t) (host + 3 - preset->base_url) +
+                                            strcspn(host + 3, "/")
+                                      : strlen(preset->base_url);
+  return base_url == NULL || strncmp(base_url, preset->base_url, service) == 0;
 }
 
 
@@ -137,7 +147,9 @@ static int add_prices(cli_session_t* s, const char* path) {
 
 
 static int check_provider(const char* provider, const char* base_url) {
-  if (base_url != NULL || strcmp(provider, "openai") == 0 || strcmp(provider, "mock") == 0)
+  const uvllm_preset_t* preset = uvllm_preset_find(NULL, provider);
+  if (base_url != NULL || strcmp(provider, "mock") == 0 ||
+      (preset != NULL && preset->base_url != NULL))
     return 0;
   char* variable = variable_name(provider, "_BASE_URL");
   cli_error("provider '%s' is not known here: if it speaks OpenAI's API, say where it is with "
@@ -145,6 +157,12 @@ static int check_provider(const char* provider, const char* base_url) {
             provider, variable);
   free(variable);
   return CLI_USAGE;
+}
+
+
+static const char* price_name(const char* provider) {
+  const uvllm_preset_t* preset = uvllm_preset_find(NULL, provider);
+  return preset != NULL && preset->price_as != NULL ? preset->price_as : provider;
 }
 
 
@@ -158,7 +176,7 @@ int cli_session_open(cli_session_t* s, const cli_common_t* common,
   if (check_provider(options->provider, base_url) != 0)
     return CLI_USAGE;
   cli_raise_descriptors();
-  s->price_as = is_mock ? "*" : options->provider;
+  s->price_as = is_mock ? "*" : price_name(options->provider);
   if (is_mock && base_url == NULL) {
     s->mock = cli_mock_start(options->max_inflight);
     if (s->mock == NULL)
@@ -174,7 +192,8 @@ int cli_session_open(cli_session_t* s, const cli_common_t* common,
   if (status == 0)
     status = add_provider(s, common, options);
   if (status == 0)
-    status = add_key(s, options, s->mock == NULL && !options->without_key && needs_key(base_url));
+    status = add_key(s, options, s->mock == NULL && !options->without_key &&
+                                     needs_key(options->provider, base_url));
   if (status == 0)
     status = add_prices(s, common->prices);
   if (status != 0)

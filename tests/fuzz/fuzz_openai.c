@@ -86,6 +86,14 @@ static void on_stop(uvllm_emit_t* emit, uint32_t choice, uvllm_stop_reason stop)
 }
 
 
+static void on_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
+  listener_t* l = (listener_t*) emit;
+  hear(emit, &choice, sizeof(choice));
+  hear_str(emit, json);
+  uvllm__collect_replay(l->collect, choice, json);
+}
+
+
 static void on_request_id(uvllm_emit_t* emit, uvllm_str_t id) {
   hear_str(emit, id);
 }
@@ -110,8 +118,8 @@ static void on_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit,
 }
 
 
-static const uvllm__emit_ops_t kOps = { on_event, on_tool,        on_stop, on_request_id,
-                                        on_error, on_retry_after, on_limit };
+static const uvllm__emit_ops_t kOps = { on_event,      on_tool,  on_stop,        on_replay,
+                                        on_request_id, on_error, on_retry_after, on_limit };
 
 
 static void begin(listener_t* l, uvllm_op op) {
@@ -214,7 +222,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3)
     return 0;
-  const uvllm_op op = (uvllm_op) (data[0] % 5);
+  static const uvllm_op ops[] = { UVLLM_CHAT, UVLLM_COMPLETION, UVLLM_EMBED, UVLLM_MODELS,
+                                  UVLLM_RAW };
+  const uvllm_op op = ops[data[0] % 5];
   const uvllm_str_t bytes = { (const char*) data + 3, size - 3 };
   const size_t step = data[2] != 0 ? data[2] : 1;
   const uint64_t cut = run(op, data[1], bytes, step);

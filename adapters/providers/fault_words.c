@@ -5,11 +5,12 @@
  * All is copied, cut to fit and never longer than one line's worth of text, so
  * that neither the body nor the parser needs to live on.
  */
-#include "openai.h"
+#include "fault.h"
+#include "json_pick.h"
 
 #include <stdio.h>
 
-typedef uvllm__openai_words_t words_t;
+typedef uvllm__words_t words_t;
 
 /* An object may stand in a message that stands in an object...: so many times. */
 enum { MAX_DEPTH = 3 };
@@ -129,6 +130,8 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
   KEEP(w, type, uvllm_json_str(v[TYPE]));
   KEEP(w, type, uvllm_json_str(v[ERROR_TYPE]));
   read_code(w, v[CODE]);
+  if (uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING && status_of(v[STATUS]) == 0)
+    KEEP(w, type, uvllm_json_str(v[STATUS])); /* Google: "RESOURCE_EXHAUSTED" */
   if (w->code[0] == '\0')
     read_code(w, uvllm_json_get(v[INNER], "code"));
   for (size_t i = CODE; i <= RAW_STATUS_CODE; i++)
@@ -169,7 +172,7 @@ static void read_nested(words_t* w, uvllm_json_parser_t* parser) {
 }
 
 
-void uvllm__openai_read_words(words_t* words, uvllm_json_t root, uvllm_json_parser_t* parser) {
+void uvllm__words_read(words_t* words, uvllm_json_t root, uvllm_json_parser_t* parser) {
   memset(words, 0, sizeof(*words));
   read_value(words, root, 0);
   read_nested(words, parser);
@@ -177,7 +180,7 @@ void uvllm__openai_read_words(words_t* words, uvllm_json_t root, uvllm_json_pars
 
 
 /* Truthy as the official clients have it: null, false, 0 and "" are no error. */
-int uvllm__openai_is_fault(uvllm_json_t error, uvllm_json_t object) {
+int uvllm__is_fault(uvllm_json_t error, uvllm_json_t object) {
   switch (uvllm_json_type_of(error)) {
     case UVLLM_JSON_OBJECT:
     case UVLLM_JSON_ARRAY:

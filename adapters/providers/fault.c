@@ -4,12 +4,13 @@
  * for what may be tried again and for what never succeeds: a 429 is a rate limit,
  * spent money, or a request larger than the limit.
  */
-#include "openai.h"
+#include "fault.h"
+#include "check.h"
 #include "mask.h"
 
 #include <stdio.h>
 
-typedef uvllm__openai_words_t words_t;
+typedef uvllm__words_t words_t;
 
 typedef struct meaning_s {
   const char* word;
@@ -63,6 +64,19 @@ static int by_code(const words_t* w) {
     { "overloaded_error", UVLLM_EOVERLOAD },
     { "unavailable_error", UVLLM_EOVERLOAD },
     { "capacity_exceeded", UVLLM_EOVERLOAD },
+    { "UNAVAILABLE", UVLLM_EOVERLOAD },
+    { "serviceUnavailableException", UVLLM_EOVERLOAD },
+    { "ServiceUnavailableException", UVLLM_EOVERLOAD },
+    { "ModelNotReadyException", UVLLM_EOVERLOAD },
+    { "billing_error", UVLLM_EQUOTA },
+    { "ServiceQuotaExceededException", UVLLM_EQUOTA },
+    { "UNAUTHENTICATED", UVLLM_EAUTH },
+    { "UnrecognizedClientException", UVLLM_EAUTH },
+    { "InvalidSignatureException", UVLLM_EAUTH },
+    { "ExpiredTokenException", UVLLM_EAUTH },
+    { "PERMISSION_DENIED", UVLLM_EPERMISSION },
+    { "AccessDeniedException", UVLLM_EPERMISSION },
+    { "ResourceNotFoundException", UVLLM_ENOMODEL },
   };
   for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
     if (strcmp(w->code, codes[i].word) == 0 || strcmp(w->type, codes[i].word) == 0)
@@ -81,9 +95,14 @@ static int by_message(const words_t* w, int status) {
     { "exceeds the available context", UVLLM_ECONTEXT },
     { "context window", UVLLM_ECONTEXT },
     { "prompt is too long", UVLLM_ECONTEXT },
+    { "input is too long", UVLLM_ECONTEXT },
+    { "exceeds the maximum number of tokens", UVLLM_ECONTEXT },
+    { "too many tokens", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
+    { "api key not valid", UVLLM_EAUTH },
+    { "invalid api token", UVLLM_EAUTH },
   };
   if (status >= 500 || status == 429 || status == 401)
     return 0;
@@ -148,7 +167,10 @@ static int by_type(const words_t* w) {
     { "rate_limit", UVLLM_ERATELIMIT },      { "rate limit", UVLLM_ERATELIMIT },
     { "rate_limited", UVLLM_ERATELIMIT },    { "resourceexhausted", UVLLM_ERATELIMIT },
     { "overloaded", UVLLM_EOVERLOAD },       { "invalid_request", UVLLM_EREQUEST },
-    { "badrequest", UVLLM_EREQUEST },        { "not_found", UVLLM_ENOMODEL },
+    { "badrequest", UVLLM_EREQUEST },        { "invalid_argument", UVLLM_EREQUEST },
+    { "validationexception", UVLLM_EREQUEST }, { "resource_exhausted", UVLLM_ERATELIMIT },
+    { "failed_precondition", UVLLM_EREQUEST }, { "throttling", UVLLM_ERATELIMIT },
+    { "toomanyrequests", UVLLM_ERATELIMIT },        { "not_found", UVLLM_ENOMODEL },
     { "notfound", UVLLM_ENOMODEL },
   };
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -158,7 +180,7 @@ static int by_type(const words_t* w) {
 }
 
 
-static int classify(const uvllm__openai_t* s, const words_t* w, int http_status) {
+int uvllm__words_mean(const words_t* w, uvllm_op op, int http_status) {
   const int status = http_status >= 300 ? http_status : w->status;
   int err = by_code(w);
   if (err == 0)
@@ -168,40 +190,55 @@ static int classify(const uvllm__openai_t* s, const words_t* w, int http_status)
   if (status == 429)
     return by_429(w);
   if (status == 503 || find(w->message, "overloaded") == NULL || status < 500)
-    return status != 0 ? by_status(s->op, status) : by_type(w);
+    return status != 0 ? by_status(op, status) : by_type(w);
   return UVLLM_EOVERLOAD;
 }
 
 
-static void tell(const uvllm__openai_t* s, words_t* w, int never_again, uvllm_emit_t* emit) {
+static void tell(const uvllm__head_t* h, words_t* w, int never_again, uvllm_emit_t* emit) {
   const char* code = w->code[0] != '\0' ? w->code : w->type;
   const uvllm_str_t none = { NULL, 0 };
   const size_t len = uvllm__mask_secrets(w->message, strlen(w->message));
   const uvllm_str_t message = { w->message, len };
-  const int again = s->should_retry == 1 ? 1 : s->should_retry == 2 || never_again ? 0 : -1;
+  const int again = h->should_retry == 1 ? 1 : h->should_retry == 2 || never_again ? 0 : -1;
   uvllm_emit_error(emit, code[0] != '\0' ? uvllm__str(code) : none, message, again);
 }
 
 
-int uvllm__openai_fault(const uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* emit) {
-  words_t w;
-  uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
-  const int err = classify(s, &w, 0);
-  if (w.message[0] == '\0')
-    snprintf(w.message, sizeof(w.message), "the answer is an error without words");
-  tell(s, &w, 0, emit);
+static int tell_inside(const uvllm__head_t* h, words_t* w, int http_status, uvllm_emit_t* emit) {
+  const int err = uvllm__words_mean(w, h->op, http_status);
+  if (w->message[0] == '\0')
+    snprintf(w->message, sizeof(w->message), "the answer is an error without words");
+  tell(h, w, 0, emit);
   return err;
 }
 
 
-int uvllm__openai_strange(const uvllm__openai_t* s, uvllm_json_t root, const char* message,
-                          uvllm_emit_t* emit) {
+int uvllm__fault_inside(const uvllm__head_t* h, uvllm_json_t root, uvllm_emit_t* emit) {
   words_t w;
-  uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
+  uvllm__words_read(&w, root, uvllm_emit_parser(emit));
+  return tell_inside(h, &w, 0, emit);
+}
+
+
+int uvllm__fault_named(const uvllm__head_t* h, uvllm_str_t type, int http_status,
+                       uvllm_json_t root, uvllm_emit_t* emit) {
+  words_t w;
+  uvllm__words_read(&w, root, uvllm_emit_parser(emit));
+  if (w.type[0] == '\0' && type.len != 0)
+    snprintf(w.type, sizeof(w.type), "%.*s", (int) (type.len < 64 ? type.len : 64), type.base);
+  return tell_inside(h, &w, http_status, emit);
+}
+
+
+int uvllm__fault_strange(const uvllm__head_t* h, uvllm_json_t root, const char* message,
+                         uvllm_emit_t* emit) {
+  words_t w;
+  uvllm__words_read(&w, root, uvllm_emit_parser(emit));
   if (w.message[0] == '\0')
-    return uvllm__openai_refuse(emit, UVLLM_EPROTO, message);
-  tell(s, &w, 0, emit);
-  return classify(s, &w, 0);
+    return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
+  tell(h, &w, 0, emit);
+  return uvllm__words_mean(&w, h->op, 0);
 }
 
 
@@ -217,7 +254,7 @@ static uvllm_str_t trim(uvllm_str_t s) {
 
 
 /* A line of plain text is the message; of anything else only its kind is told. */
-static void summarize(const uvllm__openai_t* s, int http_status, uvllm_str_t body, words_t* w) {
+static void summarize(const uvllm__head_t* h, int http_status, uvllm_str_t body, words_t* w) {
   size_t printable = 0;
   while (printable < body.len && (unsigned char) body.base[printable] >= ' ')
     printable++;
@@ -227,31 +264,30 @@ static void summarize(const uvllm__openai_t* s, int http_status, uvllm_str_t bod
            body.base[0] != '{' && body.base[0] != '[')
     snprintf(w->message, sizeof(w->message), "HTTP %d: %.*s", http_status, (int) body.len,
              body.base);
-  else if (strncmp(s->media_type, "text/", 5) == 0)
+  else if (strncmp(h->media_type, "text/", 5) == 0)
     snprintf(w->message, sizeof(w->message), "HTTP %d with a %s body", http_status,
-             s->media_type);
+             h->media_type);
   else
     snprintf(w->message, sizeof(w->message), "HTTP %d with a body that is %s", http_status,
              body.base[0] == '<' ? "HTML or XML" : "not JSON");
 }
 
 
-int uvllm__openai_error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit) {
-  uvllm__openai_t* s = state;
+int uvllm__fault_error(const uvllm__head_t* h, int http_status, uvllm_str_t body,
+                       uvllm_emit_t* emit) {
   words_t w = { .status = 0 };
   uvllm_json_t root;
   const uvllm_str_t text = trim(body);
   const int redirect = http_status >= 300 && http_status < 400;
-  uvllm__openai_flush_limits(s, emit);
   if (redirect)
     snprintf(w.message, sizeof(w.message), "HTTP %d: redirects are not followed", http_status);
   else if (uvllm_json_parse(uvllm_emit_parser(emit), text, &root, NULL) == 0)
-    uvllm__openai_read_words(&w, root, uvllm_emit_parser(emit));
+    uvllm__words_read(&w, root, uvllm_emit_parser(emit));
   else
-    summarize(s, http_status, text, &w);
+    summarize(h, http_status, text, &w);
   if (w.message[0] == '\0')
     snprintf(w.message, sizeof(w.message), "HTTP %d", http_status);
-  const int err = classify(s, &w, http_status);
-  tell(s, &w, redirect, emit);
+  const int err = uvllm__words_mean(&w, h->op, http_status);
+  tell(h, &w, redirect, emit);
   return err;
 }

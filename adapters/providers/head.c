@@ -1,0 +1,205 @@
+/* Response headers: the request's id, the body's type, waits, and what is said of
+ * limits.
+ *
+ * A limit comes in three headers and is told once, when all are there or the
+ * headers have ended. Nothing says whether it is of a minute or of a day (both
+ * occur under the same name), but the refill does: `reset` is the time in which
+ * what was used comes back, so limit * reset / used is the window. Above ten
+ * minutes it is a day's.
+ */
+#include "head.h"
+#include "http_text.h"
+
+enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
+
+#define DAY_FROM_MS (10 * 60 * 1000)
+
+
+static int same(uvllm_str_t s, const char* wanted) {
+  if (s.len != strlen(wanted))
+    return 0;
+  for (size_t i = 0; i < s.len; i++) {
+    const char c = s.base[i];
+    if ((c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c) != wanted[i])
+      return 0;
+  }
+  return 1;
+}
+
+
+/* Cuts `prefix` off if it is there. */
+static int skip(uvllm_str_t* s, const char* prefix) {
+  const size_t n = strlen(prefix);
+  if (s->len < n || !same((uvllm_str_t) { s->base, n }, prefix))
+    return 0;
+  s->base += n;
+  s->len -= n;
+  return 1;
+}
+
+
+/* -1 for what is no number, and for what is below 0: not known. */
+static int64_t parse_count(uvllm_str_t s) {
+  int64_t n = 0;
+  if (s.len == 0)
+    return -1;
+  for (size_t i = 0; i < s.len; i++) {
+    if (s.base[i] < '0' || s.base[i] > '9')
+      return -1;
+    n = n < INT64_MAX / 100 ? n * 10 + (s.base[i] - '0') : n;
+  }
+  return n;
+}
+
+
+static int is_daily(const uvllm__head_limit_t* l) {
+  const int64_t used = l->limit - l->remaining;
+  if (l->reset_ms <= 0)
+    return 0;
+  if (l->limit > 0 && l->remaining >= 0 && used > 0)
+    return (double) l->reset_ms * (double) l->limit / (double) used > DAY_FROM_MS;
+  return l->reset_ms > 60 * 1000;
+}
+
+
+static uvllm_limit_kind kind_of(int what, int daily) {
+  switch (what) {
+    case UVLLM__HEAD_REQUESTS: return daily ? UVLLM_REQUESTS_PER_DAY : UVLLM_REQUESTS_PER_MIN;
+    case UVLLM__HEAD_INPUT: return UVLLM_INPUT_PER_MIN;
+    case UVLLM__HEAD_OUTPUT: return UVLLM_OUTPUT_PER_MIN;
+    default: return daily ? UVLLM_TOKENS_PER_DAY : UVLLM_TOKENS_PER_MIN;
+  }
+}
+
+
+static void tell_limit(uvllm__head_t* h, int what, uvllm_emit_t* emit) {
+  uvllm__head_limit_t* l = &h->limits[what];
+  if ((l->seen & TOLD) != 0 || l->seen == 0)
+    return;
+  l->limit = (l->seen & LIMIT) != 0 ? l->limit : -1;
+  l->remaining = (l->seen & REMAINING) != 0 ? l->remaining : -1;
+  l->reset_ms = (l->seen & RESET) != 0 ? l->reset_ms : -1;
+  l->seen |= TOLD;
+  if (l->limit >= 0 || l->remaining >= 0)
+    uvllm_emit_limit(emit, kind_of(what, is_daily(l)), l->limit, l->remaining, l->reset_ms);
+}
+
+
+void uvllm__head_flush(uvllm__head_t* h, uvllm_emit_t* emit) {
+  if (!h->any_limit)
+    return;
+  h->any_limit = 0;
+  for (int what = 0; what < UVLLM__HEAD_LIMITS; what++)
+    tell_limit(h, what, emit);
+}
+
+
+static void take_limit(uvllm__head_t* h, int what, unsigned int bit, uvllm_str_t value,
+                       uvllm_emit_t* emit) {
+  uvllm__head_limit_t* l = &h->limits[what];
+  h->any_limit = 1;
+  l->seen |= bit;
+  if (bit == LIMIT)
+    l->limit = parse_count(value);
+  else if (bit == REMAINING)
+    l->remaining = parse_count(value);
+  else if (uvllm__parse_reset(value, h->unix_ms, &l->reset_ms) != 0)
+    l->reset_ms = -1;
+  if ((l->seen & ALL) == ALL)
+    tell_limit(h, what, emit);
+}
+
+
+/* Behind "x-ratelimit-": "limit-requests", "reset-tokens", "limit-req-minute"...
+ * Others (of a project, by usage, dynamic) are not what a request is admitted by. */
+static void take_x_ratelimit(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+                             uvllm_emit_t* emit) {
+  const unsigned int bit = skip(&name, "limit-")       ? LIMIT
+                           : skip(&name, "remaining-") ? REMAINING
+                           : skip(&name, "reset-")     ? RESET : 0;
+  if (bit == 0)
+    return;
+  if (same(name, "requests") || same(name, "req-minute"))
+    take_limit(h, UVLLM__HEAD_REQUESTS, bit, value, emit);
+  else if (same(name, "tokens") || same(name, "tokens-minute"))
+    take_limit(h, UVLLM__HEAD_TOKENS, bit, value, emit);
+}
+
+
+/* Behind "anthropic-ratelimit-": "input-tokens-remaining". */
+static void take_anthropic(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+                           uvllm_emit_t* emit) {
+  const int what = skip(&name, "requests-")        ? UVLLM__HEAD_REQUESTS
+                   : skip(&name, "tokens-")        ? UVLLM__HEAD_TOKENS
+                   : skip(&name, "input-tokens-")  ? UVLLM__HEAD_INPUT
+                   : skip(&name, "output-tokens-") ? UVLLM__HEAD_OUTPUT
+                                                   : UVLLM__HEAD_LIMITS;
+  const unsigned int bit = same(name, "limit")       ? LIMIT
+                           : same(name, "remaining") ? REMAINING
+                           : same(name, "reset")     ? RESET : 0;
+  if (what != UVLLM__HEAD_LIMITS && bit != 0)
+    take_limit(h, what, bit, value, emit);
+}
+
+
+/* Milliseconds are finer: they count, in whatever order they come. */
+static void take_wait(uvllm__head_t* h, int is_ms, uvllm_str_t value, uvllm_emit_t* emit) {
+  uint64_t ms;
+  const int err = is_ms ? uvllm__parse_retry_after_ms(value, &ms)
+                        : uvllm__parse_retry_after(value, h->unix_ms, &ms);
+  if (err != 0 || (h->ms_seen && !is_ms))
+    return;
+  h->ms_seen |= is_ms;
+  uvllm_emit_retry_after(emit, ms);
+}
+
+
+/* "Text/HTML; charset=utf-8" is "text/html". */
+void uvllm__head_media_type(uvllm__head_t* h, uvllm_str_t type) {
+  size_t n = 0;
+  while (n < type.len && n < sizeof(h->media_type) - 1 && type.base[n] != ';' &&
+         type.base[n] > ' ' && type.base[n] < 0x7f) {
+    const char c = type.base[n];
+    h->media_type[n++] = c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+  }
+  h->media_type[n] = '\0';
+}
+
+
+void uvllm__head_begin(uvllm__head_t* h, const uvllm_attempt_t* attempt) {
+  memset(h, 0, sizeof(*h));
+  h->unix_ms = attempt->unix_ms;
+  h->op = attempt->request->op;
+}
+
+
+static int is_request_id(uvllm_str_t name) {
+  static const char* const names[] = { "x-request-id", "request-id", "apim-request-id",
+                                       "x-amzn-requestid", "x-debug-trace-id" };
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (same(name, names[i]))
+      return 1;
+  return 0;
+}
+
+
+void uvllm__head_header(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+                        uvllm_emit_t* emit) {
+  const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
+  if (first != 'x' && first != 'r' && first != 'c' && first != 'a')
+    return; /* most of them */
+  if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
+    take_x_ratelimit(h, name, value, emit);
+  else if (skip(&name, "anthropic-ratelimit-"))
+    take_anthropic(h, name, value, emit);
+  else if (is_request_id(name))
+    uvllm_emit_request_id(emit, value);
+  else if (same(name, "retry-after-ms") || same(name, "x-amz-retry-after"))
+    take_wait(h, 1, value, emit);
+  else if (same(name, "retry-after"))
+    take_wait(h, 0, value, emit);
+  else if (same(name, "x-should-retry"))
+    h->should_retry = same(value, "true") ? 1 : same(value, "false") ? 2 : 0;
+  else if (same(name, "content-type"))
+    uvllm__head_media_type(h, value);
+}

@@ -1,0 +1,22 @@
+/* In what a server differs from OpenAI: the params of uvllm/preset.h, read. Pure. */
+#ifndef UVLLM_ADAPTERS_OPENAI_QUIRKS_H
+#define UVLLM_ADAPTERS_OPENAI_QUIRKS_H
+
+#include "mem.h"
+#include "uvllm/provider.h"
+
+/* What a request member of this name is called there. */
+const char* uvllm__quirk_name(const uvllm_kv_t* params, size_t n, const char* member);
+/* For each renamed member: start with *i = 0; 1, or 0 behind the last. *member is a
+ * part of the parameter's name. */
+int uvllm__quirk_next(const uvllm_kv_t* params, size_t n, size_t* i, const char** member,
+                      const char** name);
+/* Whether "refuses" lists the member. */
+int uvllm__quirk_refuses(const uvllm_kv_t* params, size_t n, const char* member);
+/* For each member that "refuses" lists: start with *list as its value; 1, or 0 at its
+ * end. */
+int uvllm__quirk_refused(const char** list, uvllm_str_t* member);
+/* Whether a refused member is just not sent, since it changes no answer. */
+int uvllm__quirk_is_bookkeeping(uvllm_str_t member);
+
+#endif
