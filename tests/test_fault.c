@@ -7,7 +7,7 @@
 static void assert_error(int status, const char* body, int err, const char* code) {
   char expected[64];
   record_t rec;
-  uvllm__head_t h = { .op = UVLLM_CHAT };
+  uvllm__headers_t h = { .op = UVLLM_CHAT };
   record_init(&rec);
   assert_int_equal(uvllm__fault_error(&h, status, test_str(body), &rec.emit), err);
   snprintf(expected, sizeof(expected), "error code=%s message=\"", code);
@@ -78,7 +78,7 @@ static void kinds_outside_the_json_count(void** state) {
     record_t rec;
     uvllm_json_t root;
     char expected[128];
-    uvllm__head_t h = { .op = UVLLM_CHAT };
+    uvllm__headers_t h = { .op = UVLLM_CHAT };
     record_init(&rec);
     assert_int_equal(uvllm_json_parse(rec.emit.parser, test_str("{\"message\":\"a\"}"), &root,
                                       NULL), 0);
@@ -94,14 +94,14 @@ static void kinds_outside_the_json_count(void** state) {
 static void assert_headers(const char* const (*headers)[2], size_t n, const char* expected) {
   uvllm_request_t r = { .op = UVLLM_CHAT };
   const uvllm_attempt_t a = { .request = &r, .unix_ms = UINT64_C(1795250000000) };
-  uvllm__head_t h;
+  uvllm__headers_t h;
   record_t rec;
   record_init(&rec);
-  uvllm__head_begin(&h, &a);
+  uvllm__headers_begin(&h, &a);
   for (size_t i = 0; i < n; i++)
-    uvllm__head_header(&h, test_str(headers[i][0]), test_str(headers[i][1]), &rec.emit);
-  uvllm__head_flush(&h, &rec.emit);
-  uvllm__head_flush(&h, &rec.emit);
+    uvllm__headers_take(&h, test_str(headers[i][0]), test_str(headers[i][1]), &rec.emit);
+  uvllm__headers_flush(&h, &rec.emit);
+  uvllm__headers_flush(&h, &rec.emit);
   assert_record(&rec, expected);
   record_free(&rec);
 }

@@ -195,7 +195,7 @@ int uvllm__words_mean(const words_t* w, uvllm_op op, int http_status) {
 }
 
 
-static void tell(const uvllm__head_t* h, words_t* w, int never_again, uvllm_emit_t* emit) {
+static void tell(const uvllm__headers_t* h, words_t* w, int never_again, uvllm_emit_t* emit) {
   const char* code = w->code[0] != '\0' ? w->code : w->type;
   const uvllm_str_t none = { NULL, 0 };
   const size_t len = uvllm__mask_secrets(w->message, strlen(w->message));
@@ -205,7 +205,7 @@ static void tell(const uvllm__head_t* h, words_t* w, int never_again, uvllm_emit
 }
 
 
-static int tell_inside(const uvllm__head_t* h, words_t* w, int http_status, uvllm_emit_t* emit) {
+static int tell_inside(const uvllm__headers_t* h, words_t* w, int http_status, uvllm_emit_t* emit) {
   const int err = uvllm__words_mean(w, h->op, http_status);
   if (w->message[0] == '\0')
     snprintf(w->message, sizeof(w->message), "the answer is an error without words");
@@ -214,14 +214,14 @@ static int tell_inside(const uvllm__head_t* h, words_t* w, int http_status, uvll
 }
 
 
-int uvllm__fault_inside(const uvllm__head_t* h, uvllm_json_t root, uvllm_emit_t* emit) {
+int uvllm__fault_inside(const uvllm__headers_t* h, uvllm_json_t root, uvllm_emit_t* emit) {
   words_t w;
   uvllm__words_read(&w, root, uvllm_emit_parser(emit));
   return tell_inside(h, &w, 0, emit);
 }
 
 
-int uvllm__fault_named(const uvllm__head_t* h, uvllm_str_t type, int http_status,
+int uvllm__fault_named(const uvllm__headers_t* h, uvllm_str_t type, int http_status,
                        uvllm_json_t root, uvllm_emit_t* emit) {
   words_t w;
   uvllm__words_read(&w, root, uvllm_emit_parser(emit));
@@ -231,7 +231,7 @@ int uvllm__fault_named(const uvllm__head_t* h, uvllm_str_t type, int http_status
 }
 
 
-int uvllm__fault_strange(const uvllm__head_t* h, uvllm_json_t root, const char* message,
+int uvllm__fault_strange(const uvllm__headers_t* h, uvllm_json_t root, const char* message,
                          uvllm_emit_t* emit) {
   words_t w;
   uvllm__words_read(&w, root, uvllm_emit_parser(emit));
@@ -254,7 +254,7 @@ static uvllm_str_t trim(uvllm_str_t s) {
 
 
 /* A line of plain text is the message; of anything else only its kind is told. */
-static void summarize(const uvllm__head_t* h, int http_status, uvllm_str_t body, words_t* w) {
+static void summarize(const uvllm__headers_t* h, int http_status, uvllm_str_t body, words_t* w) {
   size_t printable = 0;
   while (printable < body.len && (unsigned char) body.base[printable] >= ' ')
     printable++;
@@ -273,7 +273,7 @@ static void summarize(const uvllm__head_t* h, int http_status, uvllm_str_t body,
 }
 
 
-int uvllm__fault_error(const uvllm__head_t* h, int http_status, uvllm_str_t body,
+int uvllm__fault_error(const uvllm__headers_t* h, int http_status, uvllm_str_t body,
                        uvllm_emit_t* emit) {
   words_t w = { .status = 0 };
   uvllm_json_t root;

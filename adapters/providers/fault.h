@@ -9,22 +9,22 @@
 #ifndef UVLLM_ADAPTERS_FAULT_H
 #define UVLLM_ADAPTERS_FAULT_H
 
-#include "head.h"
+#include "headers.h"
 
 /* The body of an answer that is no 2xx: JSON of any shape, text, HTML, nothing. */
-int uvllm__fault_error(const uvllm__head_t* h, int http_status, uvllm_str_t body,
+int uvllm__fault_error(const uvllm__headers_t* h, int http_status, uvllm_str_t body,
                        uvllm_emit_t* emit);
 /* Whether members "error" and "object" of an answer say that something failed. */
 int uvllm__is_fault(uvllm_json_t error, uvllm_json_t object);
 /* The error that stands in a body or an event of a 200. root is void afterwards. */
-int uvllm__fault_inside(const uvllm__head_t* h, uvllm_json_t root, uvllm_emit_t* emit);
+int uvllm__fault_inside(const uvllm__headers_t* h, uvllm_json_t root, uvllm_emit_t* emit);
 /* The same where `type` names its kind ("throttlingException"), as far as root does
  * not. http_status: 0 inside a 200. */
-int uvllm__fault_named(const uvllm__head_t* h, uvllm_str_t type, int http_status,
+int uvllm__fault_named(const uvllm__headers_t* h, uvllm_str_t type, int http_status,
                        uvllm_json_t root, uvllm_emit_t* emit);
 /* The answer lacks what it should have: its own words if it has any, else these with
  * UVLLM_EPROTO. */
-int uvllm__fault_strange(const uvllm__head_t* h, uvllm_json_t root, const char* message,
+int uvllm__fault_strange(const uvllm__headers_t* h, uvllm_json_t root, const char* message,
                          uvllm_emit_t* emit);
 
 /* What an error body says, in any of its shapes; NUL-terminated, cut to fit. */

@@ -59,7 +59,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   uvllm__openai_t* s = state;
   const uvllm_request_t* r = attempt->request;
   s->op = r->op;
-  uvllm__head_begin(&s->head, attempt);
+  uvllm__headers_begin(&s->head, attempt);
   s->expected = expected_of(r);
   uvllm_http_method(http, method_of(r));
   uvllm_http_path(http, path_of(r));
@@ -74,7 +74,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
  * ignore the wish. */
 static uvllm_framing begin(void* state, int http_status, uvllm_str_t content_type) {
   uvllm__openai_t* s = state;
-  uvllm__head_media_type(&s->head, content_type);
+  uvllm__headers_media_type(&s->head, content_type);
   s->framing = UVLLM_FRAME_BODY;
   if (http_status >= 200 && http_status < 300) {
     if (s->op == UVLLM_RAW)
@@ -146,7 +146,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   const uvllm_str_t text = skip_space(f->data);
   uvllm_json_t root;
   size_t at = 0;
-  uvllm__head_flush(&s->head, emit);
+  uvllm__headers_flush(&s->head, emit);
   if (s->done)
     return UVLLM_COMPLETE;
   if (s->half)
@@ -166,7 +166,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
 
 static int end(void* state, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  uvllm__head_flush(&s->head, emit);
+  uvllm__headers_flush(&s->head, emit);
   if (s->done || s->op == UVLLM_RAW)
     return UVLLM_COMPLETE;
   return !s->half && uvllm__openai_is_finished(s) ? UVLLM_COMPLETE : UVLLM_ETRUNCATED;
@@ -183,13 +183,13 @@ uvllm_str_t uvllm__openai_str(uvllm__openai_t* s, uvllm_json_t v) {
 
 static void header(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  uvllm__head_header(&s->head, name, value, emit);
+  uvllm__headers_take(&s->head, name, value, emit);
 }
 
 
 static int error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  uvllm__head_flush(&s->head, emit);
+  uvllm__headers_flush(&s->head, emit);
   return uvllm__fault_error(&s->head, http_status, body, emit);
 }
 

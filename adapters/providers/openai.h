@@ -35,7 +35,7 @@ typedef struct uvllm__openai_call_s {
 } uvllm__openai_call_t;
 
 typedef struct uvllm__openai_s { /* the state of one attempt */
-  uvllm__head_t head;
+  uvllm__headers_t head;
   uvllm_op op;
   uvllm_framing framing;
   uint32_t expected; /* choices or vectors; 0: not known */

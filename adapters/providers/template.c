@@ -11,7 +11,7 @@
 extern const uvllm_provider_ops_t uvllm__template_ops; /* a line of dialects.h */
 
 typedef struct template_s { /* of one attempt; zeroed */
-  uvllm__head_t head;
+  uvllm__headers_t head;
   int ntools;
 } template_t;
 
@@ -117,7 +117,7 @@ static int write_body(const uvllm_attempt_t* attempt, uvllm_http_t* http, uvllm_
 static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   template_t* t = state;
   uvllm__shape_t s;
-  uvllm__head_begin(&t->head, attempt);
+  uvllm__headers_begin(&t->head, attempt);
   uvllm_http_path(http, "/talk");
   uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
   if (attempt->key.len != 0)
@@ -133,7 +133,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
 
 static void header(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit) {
   template_t* t = state;
-  uvllm__head_header(&t->head, name, value, emit);
+  uvllm__headers_take(&t->head, name, value, emit);
 }
 
 
@@ -182,7 +182,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   static const uvllm_json_t none;
   template_t* t = state;
   uvllm_json_t line;
-  uvllm__head_flush(&t->head, emit);
+  uvllm__headers_flush(&t->head, emit);
   const int err = uvllm_json_parse(uvllm_emit_parser(emit), f->data, &line, NULL);
   if (err == UVLLM_EPROTO)
     return uvllm__refuse_with(emit, err, "a line of the answer is not JSON");
@@ -196,7 +196,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
 
 static int error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* emit) {
   template_t* t = state;
-  uvllm__head_flush(&t->head, emit);
+  uvllm__headers_flush(&t->head, emit);
   return uvllm__fault_error(&t->head, http_status, body, emit);
 }
 

@@ -7,7 +7,7 @@
  * what was used comes back, so limit * reset / used is the window. Above ten
  * minutes it is a day's.
  */
-#include "head.h"
+#include "headers.h"
 #include "http_text.h"
 
 enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
@@ -52,7 +52,7 @@ static int64_t parse_count(uvllm_str_t s) {
 }
 
 
-static int is_daily(const uvllm__head_limit_t* l) {
+static int is_daily(const uvllm__headers_limit_t* l) {
   const int64_t used = l->limit - l->remaining;
   if (l->reset_ms <= 0)
     return 0;
@@ -64,16 +64,16 @@ static int is_daily(const uvllm__head_limit_t* l) {
 
 static uvllm_limit_kind kind_of(int what, int daily) {
   switch (what) {
-    case UVLLM__HEAD_REQUESTS: return daily ? UVLLM_REQUESTS_PER_DAY : UVLLM_REQUESTS_PER_MIN;
-    case UVLLM__HEAD_INPUT: return UVLLM_INPUT_PER_MIN;
-    case UVLLM__HEAD_OUTPUT: return UVLLM_OUTPUT_PER_MIN;
+    case UVLLM__HEADERS_REQUESTS: return daily ? UVLLM_REQUESTS_PER_DAY : UVLLM_REQUESTS_PER_MIN;
+    case UVLLM__HEADERS_INPUT: return UVLLM_INPUT_PER_MIN;
+    case UVLLM__HEADERS_OUTPUT: return UVLLM_OUTPUT_PER_MIN;
     default: return daily ? UVLLM_TOKENS_PER_DAY : UVLLM_TOKENS_PER_MIN;
   }
 }
 
 
-static void tell_limit(uvllm__head_t* h, int what, uvllm_emit_t* emit) {
-  uvllm__head_limit_t* l = &h->limits[what];
+static void tell_limit(uvllm__headers_t* h, int what, uvllm_emit_t* emit) {
+  uvllm__headers_limit_t* l = &h->limits[what];
   if ((l->seen & TOLD) != 0 || l->seen == 0)
     return;
   l->limit = (l->seen & LIMIT) != 0 ? l->limit : -1;
@@ -85,18 +85,18 @@ static void tell_limit(uvllm__head_t* h, int what, uvllm_emit_t* emit) {
 }
 
 
-void uvllm__head_flush(uvllm__head_t* h, uvllm_emit_t* emit) {
+void uvllm__headers_flush(uvllm__headers_t* h, uvllm_emit_t* emit) {
   if (!h->any_limit)
     return;
   h->any_limit = 0;
-  for (int what = 0; what < UVLLM__HEAD_LIMITS; what++)
+  for (int what = 0; what < UVLLM__HEADERS_LIMITS; what++)
     tell_limit(h, what, emit);
 }
 
 
-static void take_limit(uvllm__head_t* h, int what, unsigned int bit, uvllm_str_t value,
+static void take_limit(uvllm__headers_t* h, int what, unsigned int bit, uvllm_str_t value,
                        uvllm_emit_t* emit) {
-  uvllm__head_limit_t* l = &h->limits[what];
+  uvllm__headers_limit_t* l = &h->limits[what];
   h->any_limit = 1;
   l->seen |= bit;
   if (bit == LIMIT)
@@ -112,7 +112,7 @@ static void take_limit(uvllm__head_t* h, int what, unsigned int bit, uvllm_str_t
 
 /* Behind "x-ratelimit-": "limit-requests", "reset-tokens", "limit-req-minute"...
  * Others (of a project, by usage, dynamic) are not what a request is admitted by. */
-static void take_x_ratelimit(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                              uvllm_emit_t* emit) {
   const unsigned int bit = skip(&name, "limit-")       ? LIMIT
                            : skip(&name, "remaining-") ? REMAINING
@@ -120,30 +120,30 @@ static void take_x_ratelimit(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t val
   if (bit == 0)
     return;
   if (same(name, "requests") || same(name, "req-minute"))
-    take_limit(h, UVLLM__HEAD_REQUESTS, bit, value, emit);
+    take_limit(h, UVLLM__HEADERS_REQUESTS, bit, value, emit);
   else if (same(name, "tokens") || same(name, "tokens-minute"))
-    take_limit(h, UVLLM__HEAD_TOKENS, bit, value, emit);
+    take_limit(h, UVLLM__HEADERS_TOKENS, bit, value, emit);
 }
 
 
 /* Behind "anthropic-ratelimit-": "input-tokens-remaining". */
-static void take_anthropic(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                            uvllm_emit_t* emit) {
-  const int what = skip(&name, "requests-")        ? UVLLM__HEAD_REQUESTS
-                   : skip(&name, "tokens-")        ? UVLLM__HEAD_TOKENS
-                   : skip(&name, "input-tokens-")  ? UVLLM__HEAD_INPUT
-                   : skip(&name, "output-tokens-") ? UVLLM__HEAD_OUTPUT
-                                                   : UVLLM__HEAD_LIMITS;
+  const int what = skip(&name, "requests-")        ? UVLLM__HEADERS_REQUESTS
+                   : skip(&name, "tokens-")        ? UVLLM__HEADERS_TOKENS
+                   : skip(&name, "input-tokens-")  ? UVLLM__HEADERS_INPUT
+                   : skip(&name, "output-tokens-") ? UVLLM__HEADERS_OUTPUT
+                                                   : UVLLM__HEADERS_LIMITS;
   const unsigned int bit = same(name, "limit")       ? LIMIT
                            : same(name, "remaining") ? REMAINING
                            : same(name, "reset")     ? RESET : 0;
-  if (what != UVLLM__HEAD_LIMITS && bit != 0)
+  if (what != UVLLM__HEADERS_LIMITS && bit != 0)
     take_limit(h, what, bit, value, emit);
 }
 
 
 /* Milliseconds are finer: they count, in whatever order they come. */
-static void take_wait(uvllm__head_t* h, int is_ms, uvllm_str_t value, uvllm_emit_t* emit) {
+static void take_wait(uvllm__headers_t* h, int is_ms, uvllm_str_t value, uvllm_emit_t* emit) {
   uint64_t ms;
   const int err = is_ms ? uvllm__parse_retry_after_ms(value, &ms)
                         : uvllm__parse_retry_after(value, h->unix_ms, &ms);
@@ -155,7 +155,7 @@ static void take_wait(uvllm__head_t* h, int is_ms, uvllm_str_t value, uvllm_emit
 
 
 /* "Text/HTML; charset=utf-8" is "text/html". */
-void uvllm__head_media_type(uvllm__head_t* h, uvllm_str_t type) {
+void uvllm__headers_media_type(uvllm__headers_t* h, uvllm_str_t type) {
   size_t n = 0;
   while (n < type.len && n < sizeof(h->media_type) - 1 && type.base[n] != ';' &&
          type.base[n] > ' ' && type.base[n] < 0x7f) {
@@ -166,7 +166,7 @@ void uvllm__head_media_type(uvllm__head_t* h, uvllm_str_t type) {
 }
 
 
-void uvllm__head_begin(uvllm__head_t* h, const uvllm_attempt_t* attempt) {
+void uvllm__headers_begin(uvllm__headers_t* h, const uvllm_attempt_t* attempt) {
   memset(h, 0, sizeof(*h));
   h->unix_ms = attempt->unix_ms;
   h->op = attempt->request->op;
@@ -183,7 +183,7 @@ static int is_request_id(uvllm_str_t name) {
 }
 
 
-void uvllm__head_header(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
+void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                         uvllm_emit_t* emit) {
   const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
   if (first != 'x' && first != 'r' && first != 'c' && first != 'a')
@@ -201,5 +201,5 @@ void uvllm__head_header(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value,
   else if (same(name, "x-should-retry"))
     h->should_retry = same(value, "true") ? 1 : same(value, "false") ? 2 : 0;
   else if (same(name, "content-type"))
-    uvllm__head_media_type(h, value);
+    uvllm__headers_media_type(h, value);
 }
