@@ -1498,6 +1498,143 @@ static int teardown(void** state) {
   return 0;
 }
 
+/* ---- Reasoning, cached tokens, filters, refusals, long lists ---- */
+
+static void reasoning_comes_first_and_counts(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  char thought[1024], text[1024];
+  world_new(&w);
+  ask_chat(&w, "reasoning=3,tokens=2", STREAM ",\"stream_options\":{\"include_usage\":true}", &r);
+  assert_int_equal(count_events(&r), 9); /* role, 3 and 2 tokens, finish, usage, [DONE] */
+  collect(&r, "choices.0.delta.reasoning_content", 0, thought, sizeof(thought));
+  collect(&r, "choices.0.delta.content", 0, text, sizeof(text));
+  uvllm_json_t usage = json_event(&r, 7);
+  assert_number(usage, "usage.completion_tokens", 5);
+  assert_number(usage, "usage.completion_tokens_details.reasoning_tokens", 3);
+  assert_true(uvllm_json_str(uvllm_json_path(json_event(&r, 3),
+                                             "choices.0.delta.reasoning_content")).len > 0);
+  reply_free(&r);
+  ask_chat(&w, "reasoning=3,tokens=2", "", &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.reasoning_content", thought);
+  assert_path(root, "choices.0.message.content", text);
+  assert_number(root, "usage.completion_tokens_details.reasoning_tokens", 3);
+  reply_free(&r);
+  ask_chat(&w, "reasoning=3", ",\"max_tokens\":2", &r);
+  root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.content", "");
+  assert_path(root, "choices.0.finish_reason", "length");
+  assert_number(root, "usage.completion_tokens_details.reasoning_tokens", 2);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void reasoning_comes_before_calls(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask_chat(&w, "reasoning=2,tool=2", TOOLS, &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_true(uvllm_json_str(uvllm_json_path(root, "choices.0.message.reasoning_content")).len > 0);
+  assert_path(root, "choices.0.message.tool_calls.0.type", "function");
+  assert_path(root, "choices.0.message.tool_calls.1.type", "function");
+  assert_no_path(root, "choices.0.message.tool_calls.2");
+  reply_free(&r);
+  ask_chat(&w, "reasoning=2,tool=2", TOOLS STREAM, &r);
+  assert_true(uvllm_json_str(uvllm_json_path(json_event(&r, 0),
+                                             "choices.0.delta.reasoning_content")).len > 0);
+  assert_number(json_event(&r, 2), "choices.0.delta.tool_calls.0.index", 0);
+  assert_true(ends_with_done(&r));
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void prompts_can_be_cached(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask_chat(&w, "cached=2", "", &r);
+  assert_number(json_of(r.body, r.len), "usage.prompt_tokens_details.cached_tokens", 2);
+  reply_free(&r);
+  ask_chat(&w, "cached=1000", "", &r); /* the prompt has 3 */
+  assert_number(json_of(r.body, r.len), "usage.prompt_tokens_details.cached_tokens", 3);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void answers_can_be_filtered_or_refused(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  char text[1024];
+  world_new(&w);
+  ask_chat(&w, "filter,tokens=2", STREAM, &r);
+  assert_path(json_event(&r, 3), "choices.0.finish_reason", "content_filter");
+  reply_free(&r);
+  ask_chat(&w, "refusal,tokens=2", STREAM, &r);
+  collect(&r, "choices.0.delta.refusal", 0, text, sizeof(text));
+  assert_true(text[0] != '\0');
+  assert_path(json_event(&r, 3), "choices.0.finish_reason", "stop");
+  reply_free(&r);
+  ask_chat(&w, "refusal,tokens=2", "", &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.refusal", text);
+  assert_true(is_null(root, "choices.0.message.content"));
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void words_that_an_endpoint_cannot_say_are_refused(void** state) {
+  (void) state;
+  static const char* const asked[] = { "reasoning=1", "cached=1", "refusal" };
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+    char header[64];
+    snprintf(header, sizeof(header), "x-mock: %s\r\n", asked[i]);
+    ask(&w, "POST /v1/completions", header, "{\"model\":\"m\",\"prompt\":\"a\"}", &r);
+    assert_int_equal(r.status, 400);
+    assert_non_null(strstr(r.body, "x-mock: there is no"));
+    reply_free(&r);
+  }
+  world_end(&w);
+}
+
+static void lists_are_as_long_as_asked(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask(&w, "GET /v1/models", "x-mock: models=50000\r\n", "", &r);
+  uvllm_json_t data = uvllm_json_get(json_of(r.body, r.len), "data");
+  assert_int_equal(uvllm_json_count(data), 50000);
+  assert_path(data, "0.id", "gpt-4o");
+  assert_path(data, "49999.id", "mock-model-49999");
+  reply_free(&r);
+  ask(&w, "GET /v1/models", "x-mock: models=0\r\n", "", &r);
+  assert_int_equal(uvllm_json_count(uvllm_json_get(json_of(r.body, r.len), "data")), 0);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void lists_can_fail_once(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  for (int i = 0; i < 2; i++) {
+    ask(&w, "GET /v1/models", "x-mock: status=503,once\r\n", "", &r);
+    assert_int_equal(r.status, i == 0 ? 503 : 200);
+    reply_free(&r);
+  }
+  world_end(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(whole_chat_has_openai_shape),
@@ -1541,6 +1678,13 @@ int main(void) {
     cmocka_unit_test(stop_ends_everything_once),
     cmocka_unit_test(impossible_options_are_refused),
     cmocka_unit_test(older_options_and_stats_are_understood),
+    cmocka_unit_test(reasoning_comes_first_and_counts),
+    cmocka_unit_test(reasoning_comes_before_calls),
+    cmocka_unit_test(prompts_can_be_cached),
+    cmocka_unit_test(answers_can_be_filtered_or_refused),
+    cmocka_unit_test(words_that_an_endpoint_cannot_say_are_refused),
+    cmocka_unit_test(lists_are_as_long_as_asked),
+    cmocka_unit_test(lists_can_fail_once),
     cmocka_unit_test(survives_a_failure_of_each_allocation),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

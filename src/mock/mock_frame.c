@@ -130,15 +130,21 @@ void uvllm__frame_open(uvllm__frame_t* frame, const char* name, int is_error,
 void uvllm__frame_close(uvllm__frame_t* frame, size_t filler_at, uint64_t filler,
                         uvllm__buf_t* out) {
   frame->count++;
-  if (frame->framing == UVLLM__FRAME_AWS) {
+  switch (frame->framing) {
+  case UVLLM__FRAME_AWS:
     close_aws(0, frame->payload, filler_at, filler, out);
-    return;
-  }
-  if (frame->framing == UVLLM__FRAME_ARRAY)
-    return;
-  put_eol(frame, out);
-  if (frame->framing <= UVLLM__FRAME_SSE_TIGHT)
+    break;
+  case UVLLM__FRAME_ARRAY:
+    break;
+  case UVLLM__FRAME_LINES:
     put_eol(frame, out);
+    break;
+  default:
+    if (frame->crlf)
+      LIT(out, "\r\n\r\n");
+    else
+      LIT(out, "\n\n");
+  }
 }
 
 
