@@ -17,7 +17,7 @@ static int refuse_inflight(uvllm__answer_t* answer, uvllm__mock_error_t* error) 
   snprintf(text, sizeof(text), "Too many concurrent requests: at most %u are answered at once. "
            "Please try again in 1s.", answer->mock->options.max_inflight);
   answer->retry_ns = 1000000000;
-  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_RATE, NULL, text);
+  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_BUSY, NULL, text);
 }
 
 

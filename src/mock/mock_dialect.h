@@ -17,8 +17,10 @@ typedef struct uvllm__answer_s uvllm__answer_t;
 typedef struct uvllm__mock_dialect_s uvllm__mock_dialect_t;
 typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 
-/* The first endpoint that fits a request answers it; OpenAI's are asked last. */
+/* The first endpoint that fits a request answers it; OpenAI's are asked last.
+ * New ones go to the top. */
 #define UVLLM__MOCK_DIALECTS(X) \
+  X(ollama) \
   X(openai)
 
 /* ---- Errors ---- */
@@ -36,8 +38,9 @@ typedef enum {
   UVLLM__MOCK_E_MODEL,       /* $1: the model, of which there is none */
   UVLLM__MOCK_E_PATH,        /* $1: what there is not */
   UVLLM__MOCK_E_METHOD,      /* $1: the path, $2: the method */
-  UVLLM__MOCK_E_RATE,        /* requests a minute, or in work at once */
+  UVLLM__MOCK_E_RATE,        /* requests a minute */
   UVLLM__MOCK_E_RATE_TOKENS,
+  UVLLM__MOCK_E_BUSY,        /* too many in work at once */
   UVLLM__MOCK_E_QUOTA,       /* the money is spent */
   UVLLM__MOCK_E_SERVER,
   UVLLM__MOCK_E_OVERLOADED
@@ -234,8 +237,7 @@ enum {
   UVLLM__CAN_REASON = 1,
   UVLLM__CAN_CACHE = 2,
   UVLLM__CAN_FILTER = 4,
-  UVLLM__CAN_REFUSE = 8,
-  UVLLM__CAN_CALL = 16
+  UVLLM__CAN_REFUSE = 8
 };
 
 /* One kind of answer. Of what streams, all events of a call are sent in one go. */
@@ -268,7 +270,6 @@ struct uvllm__mock_endpoint_s {
 };
 
 struct uvllm__mock_dialect_s {
-  const char* name;
   const char* mount;      /* beneath this path nobody else answers: "/cohere"; or NULL */
   const char* const* own; /* the beginnings of paths that are its, ending in NULL; or NULL */
   const char* json_type;  /* content-type of what is not streamed */

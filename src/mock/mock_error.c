@@ -18,7 +18,8 @@ static const uvllm__mock_fault_t* row_of(const uvllm__mock_dialect_t* dialect,
                                          uvllm__mock_reason reason) {
   static const uint8_t general[] = {
     [UVLLM__MOCK_E_NO_BODY] = UVLLM__MOCK_E_JSON, [UVLLM__MOCK_E_NO_KEY] = UVLLM__MOCK_E_KEY,
-    [UVLLM__MOCK_E_RATE_TOKENS] = UVLLM__MOCK_E_RATE, [UVLLM__MOCK_E_QUOTA] = UVLLM__MOCK_E_RATE,
+    [UVLLM__MOCK_E_RATE_TOKENS] = UVLLM__MOCK_E_RATE, [UVLLM__MOCK_E_BUSY] = UVLLM__MOCK_E_RATE,
+    [UVLLM__MOCK_E_QUOTA] = UVLLM__MOCK_E_RATE,
     [UVLLM__MOCK_E_OVERLOADED] = UVLLM__MOCK_E_SERVER
   };
   const uvllm__mock_fault_t* row;

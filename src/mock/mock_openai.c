@@ -212,7 +212,7 @@ static const uvllm__mock_endpoint_t endpoints[] = {
 };
 
 const uvllm__mock_dialect_t uvllm__mock_openai = {
-  .name = "openai", .json_type = "application/json",
+  .json_type = "application/json",
   .endpoints = endpoints, .nendpoints = sizeof(endpoints) / sizeof(endpoints[0]),
   .faults = faults, .nfaults = sizeof(faults) / sizeof(faults[0]),
   .check_key = check_key, .put_head = put_head, .put_error = put_error

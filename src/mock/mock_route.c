@@ -86,6 +86,8 @@ static void find_target(target_t* target, uvllm__mock_request_t* request) {
     size_t n = strlen(dialects[i]->mount);
     request->path.base += n;
     request->path.len -= n;
+    if (request->path.len == 0)
+      request->path = uvllm__str("/");
     find_endpoint(target, dialects[i], request, 1);
     target->dialect = dialects[i];
     return;
