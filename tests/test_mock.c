@@ -1,133 +1,10 @@
 /* The mock provider over the wire: shapes, counts, limits, and what x-mock asks. */
 #define _GNU_SOURCE
-#include "raw_client.h"
+#include "mock_world.h"
 #include "mock/mock_ask.h"
 #include "mock/mock_limit.h"
-#include "uvllm/json.h"
-#include "uvllm/mock.h"
 
 #include <math.h>
-
-typedef struct world_s {
-  uv_loop_t loop;
-  test_alloc_t alloc;
-  uvllm_mock_options_t options;
-  uvllm_mock_t* mock;
-  int stopped;
-} world_t;
-
-typedef struct reply_s {
-  int status, ended;
-  char* head;    /* NUL-terminated */
-  char* body;    /* without the chunks' sizes, NUL-terminated */
-  size_t len;
-  int complete;  /* as its length or its chunks say */
-} reply_t;
-
-static void world_init(world_t* w) {
-  memset(w, 0, sizeof(*w));
-  test_alloc_init(&w->alloc);
-  assert_int_equal(uv_loop_init(&w->loop), 0);
-  uvllm_mock_options_init(&w->options);
-  w->options.alloc = &w->alloc.hook;
-}
-
-static void world_start(world_t* w) {
-  assert_int_equal(uvllm_mock_start(&w->mock, &w->loop, &w->options), 0);
-}
-
-static void world_new(world_t* w) {
-  world_init(w);
-  world_start(w);
-}
-
-static void on_stopped(void* data) {
-  ((world_t*) data)->stopped++;
-}
-
-static void world_end(world_t* w) {
-  if (w->mock != NULL) {
-    uvllm_mock_stop(w->mock, on_stopped, w);
-    assert_int_equal(w->stopped, 0);
-  }
-  uv_run(&w->loop, UV_RUN_DEFAULT);
-  assert_int_equal(w->stopped, w->mock != NULL);
-  assert_int_equal(uv_loop_close(&w->loop), 0);
-  assert_int_equal(w->alloc.alive, 0);
-}
-
-static uvllm_mock_stats_t stats_of(world_t* w) {
-  uvllm_mock_stats_t stats;
-  uvllm_mock_stats(w->mock, &stats);
-  return stats;
-}
-
-/* ---- Requests and replies ---- */
-
-static void say_request(raw_client_t* c, const char* line, const char* headers, const char* body) {
-  char head[2048];
-  int len = snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: localhost\r\n%s"
-                     "Content-Length: %zu\r\n\r\n", line, headers, strlen(body));
-  raw_send(c, head, (size_t) len);
-  raw_say(c, body);
-}
-
-static void dechunk(reply_t* r, const char* p, const char* end) {
-  while (p < end) {
-    char* after;
-    size_t n = strtoul(p, &after, 16);
-    if (after == p || after + 2 > end)
-      return;
-    p = after + 2;
-    if (n == 0) {
-      r->complete = 1;
-      return;
-    }
-    size_t have = n < (size_t) (end - p) ? n : (size_t) (end - p);
-    memcpy(r->body + r->len, p, have);
-    r->len += have;
-    p += have + 2;
-  }
-}
-
-static void read_reply(reply_t* r, raw_client_t* c) {
-  memset(r, 0, sizeof(*r));
-  r->ended = c->ended;
-  r->status = raw_status(c);
-  const char* end = c->in + c->len;
-  const char* body = c->len != 0 ? memmem(c->in, c->len, "\r\n\r\n", 4) : NULL;
-  if (body == NULL)
-    return;
-  body += 4;
-  r->head = strndup(c->in, (size_t) (body - c->in));
-  r->body = calloc(1, c->len + 1);
-  const char* length = strstr(r->head, "content-length: ");
-  if (strstr(r->head, "transfer-encoding: chunked") != NULL) {
-    dechunk(r, body, end);
-  } else {
-    r->len = (size_t) (end - body);
-    memcpy(r->body, body, r->len);
-    r->complete = length == NULL || r->len == strtoull(length + 16, NULL, 10);
-  }
-  r->body[r->len] = '\0';
-}
-
-static void reply_free(reply_t* r) {
-  free(r->head);
-  free(r->body);
-}
-
-/* One request on a connection of its own, which the server closes. */
-static void ask(world_t* w, const char* line, const char* headers, const char* body, reply_t* r) {
-  raw_client_t c;
-  char all[1024];
-  snprintf(all, sizeof(all), "%sConnection: close\r\n", headers);
-  raw_open(&c, &w->loop, uvllm_mock_port(w->mock));
-  say_request(&c, line, all, body);
-  raw_until_end(&c);
-  read_reply(r, &c);
-  raw_close(&c);
-}
 
 #define CHAT "POST /v1/chat/completions"
 #define HELLO "\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello there\"}]"
@@ -141,31 +18,6 @@ static void ask_chat(world_t* w, const char* mock, const char* members, reply_t*
 }
 
 #define STREAM ",\"stream\":true"
-
-/* ---- Reading replies ---- */
-
-static uvllm_json_parser_t* parser;
-
-static uvllm_json_t json_of(const char* text, size_t len) {
-  uvllm_str_t s = { text, len };
-  uvllm_json_t root;
-  size_t at = 0;
-  int err = uvllm_json_parse(parser, s, &root, &at);
-  if (err != 0)
-    print_message("at %zu of: %.*s\n", at, (int) len, text);
-  assert_int_equal(err, 0);
-  return root;
-}
-
-#define assert_path(root, path, text) assert_str(uvllm_json_str(uvllm_json_path(root, path)), text)
-#define assert_number(root, path, n) \
-  assert_int_equal(uvllm_json_int(uvllm_json_path(root, path), INT64_MIN), n)
-#define assert_no_path(root, path) \
-  assert_int_equal(uvllm_json_type_of(uvllm_json_path(root, path)), UVLLM_JSON_NONE)
-
-static int is_null(uvllm_json_t root, const char* path) {
-  return uvllm_json_type_of(uvllm_json_path(root, path)) == UVLLM_JSON_NULL;
-}
 
 /* The next "data: " of a stream; len 0: there are no more. */
 static uvllm_str_t next_event(const char** p) {
@@ -1498,6 +1350,143 @@ static int teardown(void** state) {
   return 0;
 }
 
+/* ---- Reasoning, cached tokens, filters, refusals, long lists ---- */
+
+static void reasoning_comes_first_and_counts(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  char thought[1024], text[1024];
+  world_new(&w);
+  ask_chat(&w, "reasoning=3,tokens=2", STREAM ",\"stream_options\":{\"include_usage\":true}", &r);
+  assert_int_equal(count_events(&r), 9); /* role, 3 and 2 tokens, finish, usage, [DONE] */
+  collect(&r, "choices.0.delta.reasoning_content", 0, thought, sizeof(thought));
+  collect(&r, "choices.0.delta.content", 0, text, sizeof(text));
+  uvllm_json_t usage = json_event(&r, 7);
+  assert_number(usage, "usage.completion_tokens", 5);
+  assert_number(usage, "usage.completion_tokens_details.reasoning_tokens", 3);
+  assert_true(uvllm_json_str(uvllm_json_path(json_event(&r, 3),
+                                             "choices.0.delta.reasoning_content")).len > 0);
+  reply_free(&r);
+  ask_chat(&w, "reasoning=3,tokens=2", "", &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.reasoning_content", thought);
+  assert_path(root, "choices.0.message.content", text);
+  assert_number(root, "usage.completion_tokens_details.reasoning_tokens", 3);
+  reply_free(&r);
+  ask_chat(&w, "reasoning=3", ",\"max_tokens\":2", &r);
+  root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.content", "");
+  assert_path(root, "choices.0.finish_reason", "length");
+  assert_number(root, "usage.completion_tokens_details.reasoning_tokens", 2);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void reasoning_comes_before_calls(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask_chat(&w, "reasoning=2,tool=2", TOOLS, &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_true(uvllm_json_str(uvllm_json_path(root, "choices.0.message.reasoning_content")).len > 0);
+  assert_path(root, "choices.0.message.tool_calls.0.type", "function");
+  assert_path(root, "choices.0.message.tool_calls.1.type", "function");
+  assert_no_path(root, "choices.0.message.tool_calls.2");
+  reply_free(&r);
+  ask_chat(&w, "reasoning=2,tool=2", TOOLS STREAM, &r);
+  assert_true(uvllm_json_str(uvllm_json_path(json_event(&r, 0),
+                                             "choices.0.delta.reasoning_content")).len > 0);
+  assert_number(json_event(&r, 2), "choices.0.delta.tool_calls.0.index", 0);
+  assert_true(ends_with_done(&r));
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void prompts_can_be_cached(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask_chat(&w, "cached=2", "", &r);
+  assert_number(json_of(r.body, r.len), "usage.prompt_tokens_details.cached_tokens", 2);
+  reply_free(&r);
+  ask_chat(&w, "cached=1000", "", &r); /* the prompt has 3 */
+  assert_number(json_of(r.body, r.len), "usage.prompt_tokens_details.cached_tokens", 3);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void answers_can_be_filtered_or_refused(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  char text[1024];
+  world_new(&w);
+  ask_chat(&w, "filter,tokens=2", STREAM, &r);
+  assert_path(json_event(&r, 3), "choices.0.finish_reason", "content_filter");
+  reply_free(&r);
+  ask_chat(&w, "refusal,tokens=2", STREAM, &r);
+  collect(&r, "choices.0.delta.refusal", 0, text, sizeof(text));
+  assert_true(text[0] != '\0');
+  assert_path(json_event(&r, 3), "choices.0.finish_reason", "stop");
+  reply_free(&r);
+  ask_chat(&w, "refusal,tokens=2", "", &r);
+  uvllm_json_t root = json_of(r.body, r.len);
+  assert_path(root, "choices.0.message.refusal", text);
+  assert_true(is_null(root, "choices.0.message.content"));
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void words_that_an_endpoint_cannot_say_are_refused(void** state) {
+  (void) state;
+  static const char* const asked[] = { "reasoning=1", "cached=1", "refusal" };
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+    char header[64];
+    snprintf(header, sizeof(header), "x-mock: %s\r\n", asked[i]);
+    ask(&w, "POST /v1/completions", header, "{\"model\":\"m\",\"prompt\":\"a\"}", &r);
+    assert_int_equal(r.status, 400);
+    assert_non_null(strstr(r.body, "x-mock: there is no"));
+    reply_free(&r);
+  }
+  world_end(&w);
+}
+
+static void lists_are_as_long_as_asked(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  ask(&w, "GET /v1/models", "x-mock: models=50000\r\n", "", &r);
+  uvllm_json_t data = uvllm_json_get(json_of(r.body, r.len), "data");
+  assert_int_equal(uvllm_json_count(data), 50000);
+  assert_path(data, "0.id", "gpt-4o");
+  assert_path(data, "49999.id", "mock-model-49999");
+  reply_free(&r);
+  ask(&w, "GET /v1/models", "x-mock: models=0\r\n", "", &r);
+  assert_int_equal(uvllm_json_count(uvllm_json_get(json_of(r.body, r.len), "data")), 0);
+  reply_free(&r);
+  world_end(&w);
+}
+
+static void lists_can_fail_once(void** state) {
+  (void) state;
+  world_t w;
+  reply_t r;
+  world_new(&w);
+  for (int i = 0; i < 2; i++) {
+    ask(&w, "GET /v1/models", "x-mock: status=503,once\r\n", "", &r);
+    assert_int_equal(r.status, i == 0 ? 503 : 200);
+    reply_free(&r);
+  }
+  world_end(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(whole_chat_has_openai_shape),
@@ -1541,6 +1530,13 @@ int main(void) {
     cmocka_unit_test(stop_ends_everything_once),
     cmocka_unit_test(impossible_options_are_refused),
     cmocka_unit_test(older_options_and_stats_are_understood),
+    cmocka_unit_test(reasoning_comes_first_and_counts),
+    cmocka_unit_test(reasoning_comes_before_calls),
+    cmocka_unit_test(prompts_can_be_cached),
+    cmocka_unit_test(answers_can_be_filtered_or_refused),
+    cmocka_unit_test(words_that_an_endpoint_cannot_say_are_refused),
+    cmocka_unit_test(lists_are_as_long_as_asked),
+    cmocka_unit_test(lists_can_fail_once),
     cmocka_unit_test(survives_a_failure_of_each_allocation),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

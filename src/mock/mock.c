@@ -75,6 +75,7 @@ static void destroy(uvllm_mock_t* mock) {
   uvllm__mock_seen_free(mock);
   uvllm__buf_free(&mock->out);
   uvllm__buf_free(&mock->event);
+  uvllm__buf_free(&mock->broken);
   uvllm__buf_free(&mock->date);
   uvllm__free_secret(&alloc, mock->require_key);
   uvllm__free(&alloc, mock);
@@ -126,6 +127,7 @@ int uvllm_mock_start(uvllm_mock_t** out, uv_loop_t* loop, const uvllm_mock_optio
   uvllm__peak_init(&mock->window, &mock->alloc);
   uvllm__buf_init(&mock->out, &mock->alloc, SIZE_MAX);
   uvllm__buf_init(&mock->event, &mock->alloc, SIZE_MAX);
+  uvllm__buf_init(&mock->broken, &mock->alloc, SIZE_MAX);
   uvllm__buf_init(&mock->date, &mock->alloc, SIZE_MAX);
   if ((err = start_parts(mock)) != 0) {
     destroy(mock);

@@ -53,9 +53,9 @@ static uvllm__answer_t* take(uvllm_mock_t* mock) {
 
 void uvllm__answer_forget(uvllm__answer_t* answer) {
   each_buf(answer, trim);
-  answer->stream = answer->include_usage = answer->obfuscate = answer->base64 = 0;
+  answer->stream = answer->flags = answer->thinks = 0;
   answer->named_tool = answer->has_script = 0;
-  answer->ncalls = 0;
+  answer->ncalls = answer->nsteps = 0;
   answer->nchoices = answer->nprompts = 1;
   answer->dimensions = 0;
   answer->prompt_bytes = answer->hash = 0;
@@ -72,6 +72,14 @@ uvllm__answer_t* uvllm__answer_new(uvllm_mock_t* mock, uvllm__conn_t* conn) {
   uvllm__answer_forget(answer);
   uvllm__ask_init(&answer->ask);
   answer->phase = UVLLM__ANSWER_WAITING;
+  answer->dialect = &uvllm__mock_openai;
+  answer->shape = NULL;
+  answer->type = answer->dialect->json_type;
+  memset(&answer->frame, 0, sizeof(answer->frame));
+  answer->breaks_next = answer->has_tail = 0;
+  answer->kind = UVLLM__MOCK_FIXED;
+  answer->variant = 0;
+  answer->nreasoning = 0;
   answer->admitted = answer->refused = answer->malformed = answer->ends_cut = 0;
   answer->cut_short = answer->chunked = answer->paced = 0;
   answer->keep_alive = 1;
@@ -360,20 +368,6 @@ static void draw_faults(uvllm__answer_t* answer) {
 }
 
 
-static void set_length(uvllm__answer_t* answer) {
-  answer->ntokens = 0;
-  if (answer->kind > UVLLM__MOCK_COMPLETION)
-    return;
-  answer->ntokens = answer->ask.tokens > 0 ? (uint64_t) answer->ask.tokens
-                                           : answer->mock->options.ntokens;
-  if (answer->has_script || answer->ncalls != 0)
-    answer->ntokens = uvllm__mock_openai_length(answer);
-  answer->cut_short = answer->max_tokens < answer->ntokens;
-  if (answer->cut_short)
-    answer->ntokens = answer->max_tokens;
-}
-
-
 /* The count of attempts is kept only where it makes a difference. */
 static void set_id(uvllm__answer_t* answer) {
   const uvllm_mock_options_t* o = &answer->mock->options;
@@ -389,7 +383,7 @@ void uvllm__answer_start(uvllm__answer_t* answer) {
   const uvllm__ask_t* ask = &answer->ask;
   uint64_t ttft = ask->ttft >= 0 ? (uint64_t) ask->ttft : mock->options.ttft_ms;
   uint64_t itl = ask->itl >= 0 ? (uint64_t) ask->itl : mock->options.itl_ms;
-  set_length(answer);
+  uvllm__answer_set_length(answer);
   set_id(answer);
   draw_faults(answer);
   answer->due = answer->began + ttft * MS;

@@ -48,7 +48,12 @@ static const word_t words[] = {
   FLAG("eof", eof),
   FLAG("close", close),
   WORD("drip", drip, 1, MAX_MS, 1),
-  FLAG("split", split)
+  FLAG("split", split),
+  NUMBER("reasoning", reasoning, 0, MAX_TOKENS),
+  NUMBER("cached", cached, 0, INT64_C(1) << 40),
+  FLAG("filter", filter),
+  FLAG("refusal", refusal),
+  NUMBER("models", models, 0, 100000)
 };
 
 

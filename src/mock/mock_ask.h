@@ -9,6 +9,7 @@ typedef struct uvllm__ask_s {
   int64_t ttft, itl, tokens, tool, status, quota, retry_after, retry_after_ms, retry_after_date;
   int64_t should_retry, times, cut, reset, stall, error_event, malformed, bad_utf8, big, header;
   int64_t html, empty, no_done, no_finish, crlf, comments, eof, close, drip, split;
+  int64_t reasoning, cached, filter, refusal, models;
 } uvllm__ask_t;
 
 void uvllm__ask_init(uvllm__ask_t* ask);

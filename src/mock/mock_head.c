@@ -1,5 +1,5 @@
-/* Response heads: what every answer has, what the limits tell, and what x-mock
- * asked for. */
+/* Response heads: what every answer has, what its dialect adds, and what x-mock asked
+ * for. */
 #include "mock/mock_int.h"
 
 #include <time.h>
@@ -9,7 +9,7 @@
 static const int64_t MS = 1000000;
 
 
-static void put_field(uvllm__buf_t* out, const char* name, uint64_t n) {
+void uvllm__mock_put_field(uvllm__buf_t* out, const char* name, uint64_t n) {
   uvllm__buf_str(out, name);
   uvllm__buf_uint(out, n);
   LIT(out, "\r\n");
@@ -29,8 +29,7 @@ static void put_time(uvllm__buf_t* out, time_t when) {
 }
 
 
-/* As Go prints a duration: 12ms, 1.5s, 6m0s; rounded up to milliseconds. */
-static void put_duration(uvllm__buf_t* out, int64_t ns) {
+void uvllm__mock_put_duration(uvllm__buf_t* out, int64_t ns) {
   uint64_t ms = (uint64_t) ((ns + MS - 1) / MS);
   uint64_t seconds = ms / 1000, fraction = ms % 1000;
   if (ms < 1000) {
@@ -56,29 +55,11 @@ static void put_duration(uvllm__buf_t* out, int64_t ns) {
 }
 
 
-static void put_limit(uvllm__buf_t* out, const uvllm__bucket_t* bucket, int64_t now,
-                      const char* what, int refused) {
-  if (bucket->per_min == 0)
-    return;
-  LIT(out, "x-ratelimit-limit-");
-  uvllm__buf_str(out, what);
-  put_field(out, ": ", bucket->per_min);
-  LIT(out, "x-ratelimit-remaining-");
-  uvllm__buf_str(out, what);
-  put_field(out, ": ", refused ? 0 : uvllm__bucket_remaining(bucket, now));
-  LIT(out, "x-ratelimit-reset-");
-  uvllm__buf_str(out, what);
-  LIT(out, ": ");
-  put_duration(out, uvllm__bucket_reset(bucket, now));
-  LIT(out, "\r\n");
-}
-
-
 static void put_asked(uvllm__buf_t* out, const uvllm__ask_t* ask) {
   if (ask->retry_after >= 0)
-    put_field(out, "retry-after: ", (uint64_t) ask->retry_after);
+    uvllm__mock_put_field(out, "retry-after: ", (uint64_t) ask->retry_after);
   if (ask->retry_after_ms >= 0)
-    put_field(out, "retry-after-ms: ", (uint64_t) ask->retry_after_ms);
+    uvllm__mock_put_field(out, "retry-after-ms: ", (uint64_t) ask->retry_after_ms);
   if (ask->retry_after_date >= 0) {
     LIT(out, "retry-after: ");
     put_time(out, time(NULL) + (time_t) ask->retry_after_date);
@@ -98,11 +79,9 @@ static void put_asked(uvllm__buf_t* out, const uvllm__ask_t* ask) {
 }
 
 
-/* Whole seconds, at least 1, and exact milliseconds. */
-static void put_retry(uvllm__buf_t* out, int64_t ns) {
-  uint64_t ms = (uint64_t) ((ns + MS - 1) / MS);
-  put_field(out, "retry-after: ", ms > 1000 ? (ms + 999) / 1000 : 1);
-  put_field(out, "retry-after-ms: ", ms);
+void uvllm__mock_put_retry(uvllm__buf_t* out, int64_t ns) {
+  int64_t seconds = (ns + 1000 * MS - 1) / (1000 * MS);
+  uvllm__mock_put_field(out, "retry-after: ", seconds > 1 ? (uint64_t) seconds : 1);
 }
 
 
@@ -136,36 +115,58 @@ static void put_length(uvllm__buf_t* out, int status, int64_t length) {
   if (status == 304)
     return;
   if (length >= 0)
-    put_field(out, "content-length: ", (uint64_t) length);
+    uvllm__mock_put_field(out, "content-length: ", (uint64_t) length);
   else if (length == UVLLM__LENGTH_CHUNKED)
     LIT(out, "transfer-encoding: chunked\r\n");
 }
 
 
-void uvllm__mock_head(uvllm_mock_t* mock, const uvllm__answer_t* answer, int status,
-                      const char* type, int64_t length, int keep_alive) {
-  uvllm__buf_t* out = &mock->out;
+/* A limit that refused has nothing left, whatever its bucket still holds. */
+static void set_limit(uvllm__mock_limit_t* limit, const uvllm__bucket_t* bucket, int64_t now,
+                      int refused) {
+  memset(limit, 0, sizeof(*limit));
+  if (bucket->per_min == 0)
+    return;
+  limit->limit = bucket->per_min;
+  limit->remaining = refused ? 0 : uvllm__bucket_remaining(bucket, now);
+  limit->reset = uvllm__bucket_reset(bucket, now);
+}
+
+
+static void put_dialect(uvllm_mock_t* mock, const uvllm__answer_t* answer,
+                        const uvllm__mock_error_t* error) {
+  const uvllm__mock_dialect_t* dialect = answer != NULL ? answer->dialect : &uvllm__mock_openai;
+  uvllm__mock_head_t head;
   uint64_t id = mock->nrequest_ids++;
   int64_t now = (int64_t) uv_hrtime();
+  head.answer = answer;
+  head.error = error;
+  head.id[0] = uvllm__mix(mock->options.seed ^ id);
+  head.id[1] = uvllm__mix(~mock->options.seed ^ id);
+  head.took_ms = answer != NULL ? (now - (int64_t) answer->began) / MS : 0;
+  head.requests.limit = head.tokens.limit = 0;
+  head.retry_ns = answer != NULL ? answer->retry_ns : 0;
+  if (answer != NULL) {
+    set_limit(&head.requests, &mock->requests, now, answer->refused & 1);
+    set_limit(&head.tokens, &mock->tokens, now, answer->refused & 2);
+  }
+  dialect->put_head(&head, &mock->out);
+}
+
+
+void uvllm__mock_head(uvllm_mock_t* mock, const uvllm__answer_t* answer,
+                      const uvllm__mock_error_t* error, int status, const char* type,
+                      int64_t length, int keep_alive) {
+  uvllm__buf_t* out = &mock->out;
   put_status(out, status);
   put_date(mock);
   LIT(out, "content-type: ");
   uvllm__buf_str(out, type);
   LIT(out, "\r\n");
   put_length(out, status, length);
-  LIT(out, "x-request-id: req_");
-  uvllm__buf_hex(out, uvllm__mix(mock->options.seed ^ id));
-  uvllm__buf_hex(out, uvllm__mix(~mock->options.seed ^ id));
-  LIT(out, "\r\nopenai-version: 2020-10-01\r\nopenai-processing-ms: ");
-  uvllm__buf_uint(out, answer != NULL ? (uint64_t) (now - (int64_t) answer->began) / 1000000 : 0);
-  LIT(out, "\r\n");
-  if (answer != NULL) {
-    put_limit(out, &mock->requests, now, "requests", answer->refused & 1);
-    put_limit(out, &mock->tokens, now, "tokens", answer->refused & 2);
-    if (answer->retry_ns > 0)
-      put_retry(out, answer->retry_ns);
+  put_dialect(mock, answer, error);
+  if (answer != NULL)
     put_asked(out, &answer->ask);
-  }
   if (status == 405)
     LIT(out, "allow: GET, POST\r\n");
   if (status >= 300 && status < 400)

@@ -1,21 +1,14 @@
-/* What the mock's files share: the mock, one answer, and what a dialect gives. */
+/* What the mock's files share: the mock, one answer, and what is made of it. */
 #ifndef UVLLM_SRC_MOCK_MOCK_INT_H
 #define UVLLM_SRC_MOCK_MOCK_INT_H
 
-#include "json_writer.h"
 #include "mock/mock_ask.h"
+#include "mock/mock_dialect.h"
 #include "mock/mock_limit.h"
 #include "mock/mock_text.h"
 #include "mock/server.h"
 #include "uvllm/mock.h"
 #include "uvllm/queue.h"
-
-typedef enum {
-  UVLLM__MOCK_CHAT,
-  UVLLM__MOCK_COMPLETION,
-  UVLLM__MOCK_EMBED,
-  UVLLM__MOCK_GET /* models: a fixed body */
-} uvllm__mock_kind;
 
 typedef struct uvllm__mock_call_s { /* offsets into the answer's script */
   uint32_t name, name_len, text, text_len;
@@ -31,15 +24,20 @@ typedef enum {
   UVLLM__ANSWER_ENDING   /* all is made; perhaps not all written */
 } uvllm__answer_phase;
 
-typedef struct uvllm__answer_s {
+struct uvllm__answer_s {
   uvllm_queue_node_t timer; /* first */
   struct uvllm_mock_s* mock;
   uvllm__conn_t* conn;
   struct uvllm__answer_s *prev, *next; /* those in work; `next`: also the pool */
 
   /* What was asked */
-  uint8_t kind, stream, include_usage, obfuscate, base64, named_tool;
-  uint8_t admitted; /* it counts as in work */
+  const uvllm__mock_dialect_t* dialect;
+  const uvllm__mock_shape_t* shape; /* NULL: an error */
+  const char* type;     /* content-type of what is not streamed */
+  uint8_t kind, variant, stream, named_tool;
+  uint8_t flags;        /* the dialect's own */
+  uint8_t thinks;       /* also if x-mock does not say so */
+  uint8_t admitted;     /* it counts as in work */
   uvllm__ask_t ask;
   uint32_t nchoices, nprompts, dimensions;
   uint64_t hash;        /* of seed and prompt */
@@ -47,7 +45,9 @@ typedef struct uvllm__answer_s {
   uint64_t number;      /* of the request */
   uint64_t prompt_bytes;
   uint64_t max_tokens;  /* UINT64_MAX: not said */
-  uint64_t ntokens;     /* that it will have, each choice */
+  uint64_t ntokens;     /* that it will have, each choice; steps of a progress */
+  uint64_t nreasoning;  /* of them, first */
+  uint32_t nsteps;
   uvllm__buf_t model;   /* a JSON string, quotes and all */
   uvllm__buf_t script;  /* names and texts of tool calls, or the JSON that is the text */
   uvllm__mock_call_t calls[UVLLM__MOCK_MAX_CALLS];
@@ -56,6 +56,8 @@ typedef struct uvllm__answer_s {
 
   /* How it goes */
   uint8_t phase, chunked, keep_alive, cut_short, malformed, ends_cut, paced;
+  uint8_t breaks_next;  /* before the next event comes half of it */
+  uint8_t has_tail;     /* what is sent now waits behind the filler */
   uint8_t refused;      /* by the limit on requests (1), on tokens (2) */
   int status;           /* that was sent; 0: none yet */
   int64_t retry_ns;     /* of a refusal */
@@ -65,12 +67,13 @@ typedef struct uvllm__answer_s {
   uint64_t cut_at, stall_at, error_at; /* tokens; UINT64_MAX: not */
   uint64_t filler;      /* bytes of `big` still to be written */
   size_t filler_at;     /* where in mock->event it goes */
-  uvllm__buf_t prefix;  /* of each stream event */
+  uvllm__frame_t frame;
+  uvllm__buf_t prefix;  /* the dialect's own: what its events have in common */
   uvllm__buf_t tail;    /* what follows the filler */
   uvllm__buf_t slow;    /* what is written byte by byte, from slow_pos on */
   size_t slow_pos;
   uint64_t slow_due;
-} uvllm__answer_t;
+};
 
 struct uvllm_mock_s {
   uv_loop_t* loop;
@@ -90,6 +93,7 @@ struct uvllm_mock_s {
   uvllm__peak_t window;
   uvllm__buf_t out;      /* bytes on their way to one connection */
   uvllm__buf_t event;    /* one event or body */
+  uvllm__buf_t broken;   /* half an event */
   uvllm_mock_stats_t stats;
   uint64_t lags[256];    /* a histogram, 8 places an octave */
   struct uvllm__seen_s* seen; /* prompts and how often they came */
@@ -102,17 +106,31 @@ struct uvllm_mock_s {
   void* stop_data;
 };
 
-/* An error in the dialect's form instead of an answer. */
-typedef struct uvllm__mock_error_s {
-  int status;
-  const char *type, *code, *param; /* code, param: may be NULL */
-  char message[320];
-} uvllm__mock_error_t;
-
 /* ---- mock_route.c ---- */
 void uvllm__mock_on_request(uvllm__conn_t* conn);
+
+/* ---- mock_pages.c ---- */
 void uvllm__mock_on_refuse(uvllm__server_t* server, uvllm__buf_t* body, int status,
                            const char* text);
+void uvllm__mock_on_page(uvllm_mock_t* mock, uvllm__conn_t* conn, uvllm_str_t path);
+/* What stands in mock->event, without an answer. */
+void uvllm__mock_send_plain(uvllm_mock_t* mock, uvllm__conn_t* conn, int status);
+
+/* ---- mock_admit.c ---- */
+/* Take from the limits what it costs: 0, or -1 with the error filled. */
+int uvllm__mock_admit(uvllm__answer_t* answer, uvllm__mock_error_t* error);
+
+/* ---- mock_error.c ---- */
+/* The error of a status that x-mock asked for; 0: no row of the dialect has it. */
+int uvllm__mock_error_of(const uvllm__answer_t* answer, int status, uvllm__mock_error_t* error);
+
+/* ---- mock_block.c ---- */
+/* How many tokens it will have, within max_tokens. */
+void uvllm__answer_set_length(uvllm__answer_t* answer);
+
+/* ---- mock_schema.c ---- */
+/* A trivial value that follows a JSON Schema. */
+int uvllm__mock_schema_value(uvllm_json_t root, uvllm_json_t schema, uvllm__buf_t* out);
 
 /* ---- mock_answer.c ---- */
 /* In the mock's list; NULL without memory. */
@@ -140,11 +158,18 @@ void uvllm__answer_token(uvllm__answer_t* answer);
 /* A slice of filler, and the tail after the last. */
 void uvllm__answer_filler(uvllm__answer_t* answer);
 
+/* ---- mock_stream.c ---- */
+void uvllm__stream_begin(uvllm__answer_t* answer);
+void uvllm__stream_token(uvllm__answer_t* answer); /* all choices, or one if it has filler */
+void uvllm__stream_end(uvllm__answer_t* answer);
+void uvllm__stream_fault(uvllm__answer_t* answer);
+
 /* ---- mock_head.c ---- */
 enum { UVLLM__LENGTH_CHUNKED = -1, UVLLM__LENGTH_EOF = -2 };
-/* Append a response's head to mock->out. `answer` may be NULL. */
-void uvllm__mock_head(uvllm_mock_t* mock, const uvllm__answer_t* answer, int status,
-                      const char* type, int64_t length, int keep_alive);
+/* Append a response's head to mock->out. `answer` and `error` may be NULL. */
+void uvllm__mock_head(uvllm_mock_t* mock, const uvllm__answer_t* answer,
+                      const uvllm__mock_error_t* error, int status, const char* type,
+                      int64_t length, int keep_alive);
 
 /* ---- mock_pace.c ---- */
 /* Run uvllm__answer_step() at `due`. 0 or UV_ENOMEM. */
@@ -157,31 +182,5 @@ uint64_t uvllm__mock_lag_p99_us(const uvllm_mock_t* mock);
 /* How often the key came before; and count it. */
 uint32_t uvllm__mock_seen(uvllm_mock_t* mock, uint64_t key);
 void uvllm__mock_seen_free(uvllm_mock_t* mock);
-
-/* ---- the OpenAI dialect ---- */
-/* Read the request of that kind into the answer: 0, or `error` is filled. */
-int uvllm__mock_openai_read(uvllm__answer_t* answer, uvllm_str_t body, uvllm__mock_error_t* error);
-/* The text or the tool calls that follow the tools and the schema in the body. */
-int uvllm__mock_openai_script(uvllm__answer_t* answer, uvllm_json_t root,
-                              uvllm__mock_error_t* error);
-/* A trivial value that follows a JSON Schema. */
-int uvllm__mock_openai_value(uvllm_json_t root, uvllm_json_t schema, uvllm__buf_t* out);
-void uvllm__mock_openai_error(uvllm__buf_t* out, const uvllm__mock_error_t* error);
-/* Parts of an answer, appended to `out`. */
-void uvllm__mock_openai_whole(uvllm__answer_t* answer, uvllm__buf_t* out);
-void uvllm__mock_openai_embeddings(uvllm__answer_t* answer, uvllm__buf_t* out);
-void uvllm__mock_openai_prefix(uvllm__answer_t* answer);
-int uvllm__mock_openai_first(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out);
-/* The event that begins a tool call, if one begins with token i. */
-int uvllm__mock_openai_call(uvllm__answer_t* answer, uint32_t choice, uint64_t i,
-                            uvllm__buf_t* out);
-int uvllm__mock_openai_token(uvllm__answer_t* answer, uint32_t choice, uint64_t i,
-                             uvllm__buf_t* out);
-int uvllm__mock_openai_last(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out);
-int uvllm__mock_openai_usage(uvllm__answer_t* answer, uvllm__buf_t* out);
-/* The list, or the one of that id: 0, or -1 if there is no such model. */
-int uvllm__mock_openai_models(uvllm_str_t id, uvllm__buf_t* out);
-/* Tokens that a script makes; of words, answer->ntokens. */
-uint64_t uvllm__mock_openai_length(const uvllm__answer_t* answer);
 
 #endif

@@ -4,117 +4,74 @@
  */
 #define _GNU_SOURCE /* memmem */
 #include "mock/mock_int.h"
+#include "mock/mock_openai.h"
 
 enum { MAX_CHOICES = 128, MAX_INPUTS = 2048 };
 
+static const int64_t MAX_LENGTH = INT64_MAX / 4;
 
-static int bad(uvllm__mock_error_t* error, const char* param, const char* code, const char* what) {
-  error->status = 400;
-  error->type = "invalid_request_error";
-  error->param = param;
+
+/* An error whose code is no other reason's. */
+static int bad(const uvllm__answer_t* answer, uvllm__mock_error_t* error, const char* param,
+               const char* code, const char* what) {
+  uvllm__mock_fail_text(answer, error, UVLLM__MOCK_E_REQUEST, param, what);
   error->code = code;
-  snprintf(error->message, sizeof(error->message), "%s", what);
   return -1;
 }
 
 
-static int missing(uvllm__mock_error_t* error, const char* param) {
-  char what[128];
-  snprintf(what, sizeof(what), "Missing required parameter: '%s'.", param);
-  return bad(error, param, "missing_required_parameter", what);
+static int missing(const uvllm__answer_t* answer, uvllm__mock_error_t* error, const char* param) {
+  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_MISSING, param, NULL);
 }
 
 
-static int mistyped(uvllm__mock_error_t* error, const char* param, const char* expected) {
-  char what[160];
-  snprintf(what, sizeof(what), "Invalid type for '%s': expected %s.", param, expected);
-  return bad(error, param, "invalid_type", what);
+static int mistyped(const uvllm__answer_t* answer, uvllm__mock_error_t* error, const char* param,
+                    const char* expected) {
+  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_TYPE, param, expected);
 }
 
 
-static void add_text(uvllm__answer_t* answer, uvllm_json_t v) {
-  uvllm_str_t s = uvllm_json_str(v);
-  answer->prompt_bytes += s.len;
-  answer->hash = uvllm__hash_bytes(answer->hash, s.base, s.len);
-}
-
-
-static int is_a(uvllm_json_t v, uvllm_json_type type) {
-  return uvllm_json_type_of(v) == type;
-}
-
-
-static int is_given(uvllm_json_t v) {
-  return !is_a(v, UVLLM_JSON_NONE) && !is_a(v, UVLLM_JSON_NULL);
-}
-
-
-/* An integer within [least, most], or `otherwise` where it is absent or null. */
-static int read_count(uvllm_json_t root, const char* name, int64_t least, int64_t most,
-                      uint64_t otherwise, uint64_t* out, uvllm__mock_error_t* error) {
-  uvllm_json_t v = uvllm_json_get(root, name);
-  char what[160];
-  *out = otherwise;
-  if (!is_given(v))
-    return 0;
-  if (!is_a(v, UVLLM_JSON_NUMBER))
-    return mistyped(error, name, "an integer");
-  int64_t n = uvllm_json_int(v, -1);
-  if (n < least || n > most || (double) n != uvllm_json_num(v, 0.5)) {
-    snprintf(what, sizeof(what), "Invalid value for '%s': expected an integer from %lld to %lld.",
-             name, (long long) least, (long long) most);
-    return bad(error, name, "invalid_value", what);
-  }
-  *out = (uint64_t) n;
-  return 0;
-}
-
-
-static int read_flag(uvllm_json_t v, const char* name, int otherwise, uint8_t* out,
-                     uvllm__mock_error_t* error) {
-  *out = (uint8_t) otherwise;
-  if (!is_given(v))
-    return 0;
-  if (!is_a(v, UVLLM_JSON_BOOL))
-    return mistyped(error, name, "a boolean");
-  *out = (uint8_t) uvllm_json_bool(v, otherwise);
-  return 0;
+static int read_count(const uvllm__answer_t* answer, uvllm_json_t root, const char* name,
+                      int64_t least, int64_t most, uint64_t otherwise, uint64_t* out,
+                      uvllm__mock_error_t* error) {
+  return uvllm__mock_read_int(answer, uvllm_json_get(root, name), name, least, most, otherwise,
+                              out, error);
 }
 
 
 static int read_model(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
   uvllm_json_t model = uvllm_json_get(root, "model");
-  uvllm_json_writer_t w;
-  if (!is_given(model))
-    return bad(error, NULL, NULL, "you must provide a model parameter");
-  if (!is_a(model, UVLLM_JSON_STRING) || uvllm_json_str(model).len == 0)
-    return mistyped(error, "model", "a string");
+  if (!uvllm__json_given(model))
+    return bad(answer, error, NULL, NULL, "you must provide a model parameter");
   if (uvllm_json_str(model).len > 256)
-    return bad(error, "model", "string_above_max_length", "The model's name is too long.");
-  uvllm__buf_clear(&answer->model);
-  uvllm__json_writer_init(&w, &answer->model);
-  uvllm_json_write_str(&w, uvllm_json_str(model));
-  return 0;
+    return bad(answer, error, "model", "string_above_max_length",
+               "The model's name is too long.");
+  return uvllm__mock_read_model(answer, uvllm_json_str(model), error);
 }
 
 
 static int read_stream(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
   uvllm_json_t options = uvllm_json_get(root, "stream_options");
-  if (read_flag(uvllm_json_get(root, "stream"), "stream", 0, &answer->stream, error) != 0)
+  uint8_t has_usage, is_padded;
+  if (uvllm__mock_read_flag(answer, uvllm_json_get(root, "stream"), "stream", 0, &answer->stream,
+                            error) != 0)
     return -1;
-  answer->obfuscate = answer->stream;
-  if (!is_given(options))
+  answer->flags = answer->stream ? UVLLM__OPENAI_OBFUSCATE : 0;
+  if (!uvllm__json_given(options))
     return 0;
-  if (!is_a(options, UVLLM_JSON_OBJECT))
-    return mistyped(error, "stream_options", "an object");
+  if (!uvllm__json_is(options, UVLLM_JSON_OBJECT))
+    return mistyped(answer, error, "stream_options", "an object");
   if (!answer->stream)
-    return bad(error, "stream_options", NULL,
+    return bad(answer, error, "stream_options", NULL,
                "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
-  if (read_flag(uvllm_json_get(options, "include_usage"), "stream_options.include_usage", 0,
-                &answer->include_usage, error) != 0)
+  if (uvllm__mock_read_flag(answer, uvllm_json_get(options, "include_usage"),
+                            "stream_options.include_usage", 0, &has_usage, error) != 0 ||
+      uvllm__mock_read_flag(answer, uvllm_json_get(options, "include_obfuscation"),
+                            "stream_options.include_obfuscation", 1, &is_padded, error) != 0)
     return -1;
-  return read_flag(uvllm_json_get(options, "include_obfuscation"),
-                   "stream_options.include_obfuscation", 1, &answer->obfuscate, error);
+  answer->flags = (uint8_t) ((has_usage ? UVLLM__OPENAI_USAGE : 0) |
+                             (is_padded ? UVLLM__OPENAI_OBFUSCATE : 0));
+  return 0;
 }
 
 
@@ -125,14 +82,13 @@ static int read_parts(uvllm__answer_t* answer, uvllm_json_t parts, uvllm__mock_e
   uvllm_str_t name;
   uvllm_json_t part;
   while (uvllm_json_next(parts, &it, &name, &part)) {
-    if (!is_a(part, UVLLM_JSON_OBJECT) || !is_a(uvllm_json_get(part, "type"), UVLLM_JSON_STRING))
-      return mistyped(error, "messages[].content", "a string, or an array of typed parts");
+    if (!uvllm__json_is(uvllm_json_get(part, "type"), UVLLM_JSON_STRING))
+      return mistyped(answer, error, "messages[].content", "a string, or an array of typed parts");
     uvllm_json_t text = uvllm_json_get(part, "text");
-    if (is_a(text, UVLLM_JSON_STRING))
-      add_text(answer, text);
-    else /* not text: it makes a difference, and costs nothing */
-      answer->hash = uvllm__hash_bytes(answer->hash, uvllm_json_raw(part).base,
-                                       uvllm_json_raw(part).len);
+    if (uvllm__json_is(text, UVLLM_JSON_STRING))
+      uvllm__mock_add_text(answer, uvllm_json_str(text));
+    else
+      uvllm__mock_add_other(answer, part);
   }
   return 0;
 }
@@ -140,22 +96,64 @@ static int read_parts(uvllm__answer_t* answer, uvllm_json_t parts, uvllm__mock_e
 
 static int read_message(uvllm__answer_t* answer, uvllm_json_t message,
                         uvllm__mock_error_t* error) {
-  if (!is_a(message, UVLLM_JSON_OBJECT))
-    return mistyped(error, "messages[]", "an object");
-  if (!is_a(uvllm_json_get(message, "role"), UVLLM_JSON_STRING))
-    return missing(error, "messages[].role");
+  if (!uvllm__json_is(message, UVLLM_JSON_OBJECT))
+    return mistyped(answer, error, "messages[]", "an object");
+  if (!uvllm__json_is(uvllm_json_get(message, "role"), UVLLM_JSON_STRING))
+    return missing(answer, error, "messages[].role");
   uvllm_json_t content = uvllm_json_get(message, "content");
-  if (is_a(content, UVLLM_JSON_STRING)) {
-    add_text(answer, content);
+  if (uvllm__json_is(content, UVLLM_JSON_STRING)) {
+    uvllm__mock_add_text(answer, uvllm_json_str(content));
     return 0;
   }
-  if (is_a(content, UVLLM_JSON_ARRAY))
+  if (uvllm__json_is(content, UVLLM_JSON_ARRAY))
     return read_parts(answer, content, error);
-  if (!is_given(content) && (is_given(uvllm_json_get(message, "tool_calls")) ||
-                             is_given(uvllm_json_get(message, "function_call"))))
+  if (!uvllm__json_given(content) && (uvllm__json_given(uvllm_json_get(message, "tool_calls")) ||
+                             uvllm__json_given(uvllm_json_get(message, "function_call"))))
     return 0;
-  return is_given(content) ? mistyped(error, "messages[].content", "a string or an array")
-                           : missing(error, "messages[].content");
+  if (uvllm__json_given(content))
+    return mistyped(answer, error, "messages[].content", "a string or an array");
+  return missing(answer, error, "messages[].content");
+}
+
+
+/* ---- Tools and JSON output ---- */
+
+static int read_tools(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
+  uvllm_json_t choice = uvllm_json_get(root, "tool_choice");
+  uvllm__mock_tools_t tools = { uvllm_json_get(root, "tools"), "function.name",
+                                "function.parameters", { NULL, 0 }, 0 };
+  uvllm_json_t tool;
+  uint32_t it = 0;
+  while (uvllm_json_next(tools.list, &it, NULL, &tool))
+    if (!uvllm__json_is(uvllm_json_get(tool, "type"), UVLLM_JSON_STRING))
+      return bad(answer, error, "tools", "invalid_value",
+                 "Missing required parameter: 'tools[].type'.");
+  tools.named = uvllm_json_str(uvllm_json_path(choice, "function.name"));
+  tools.required = uvllm__str_eq(uvllm_json_str(choice), "required") ||
+                   uvllm__str_eq(uvllm_json_str(uvllm_json_path(choice, "allowed_tools.mode")),
+                                 "required");
+  return uvllm__mock_answer_tools(answer, &tools, error);
+}
+
+
+static int read_format(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
+  uvllm_json_t format = uvllm_json_get(root, "response_format");
+  uvllm_json_t schema = { NULL, 0 };
+  uvllm_str_t type = uvllm_json_str(uvllm_json_get(format, "type"));
+  if (type.base == NULL || uvllm__str_eq(type, "text"))
+    return 0;
+  int has_schema = uvllm__str_eq(type, "json_schema");
+  if (!has_schema && !uvllm__str_eq(type, "json_object"))
+    return bad(answer, error, "response_format", "invalid_value",
+               "Invalid value for 'response_format.type'.");
+  if (has_schema &&
+      !uvllm__json_is(uvllm_json_path(format, "json_schema.name"), UVLLM_JSON_STRING))
+    return bad(answer, error, "response_format", "invalid_value",
+               "Missing parameter: response_format.json_schema.name.");
+  if (has_schema)
+    schema = uvllm_json_path(format, "json_schema.schema");
+  uvllm__mock_answer_json(answer, schema, has_schema ? "{}" : "{\"answer\":\"text\"}");
+  return 0;
 }
 
 
@@ -165,24 +163,27 @@ static int read_chat(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_err
   uvllm_str_t name;
   uint32_t it = 0;
   uint64_t n, old;
-  if (!is_given(messages))
-    return missing(error, "messages");
-  if (!is_a(messages, UVLLM_JSON_ARRAY))
-    return mistyped(error, "messages", "an array");
+  if (!uvllm__json_given(messages))
+    return missing(answer, error, "messages");
+  if (!uvllm__json_is(messages, UVLLM_JSON_ARRAY))
+    return mistyped(answer, error, "messages", "an array");
   while (uvllm_json_next(messages, &it, &name, &message))
     if (read_message(answer, message, error) != 0)
       return -1;
   if (it == 0)
-    return bad(error, "messages", "empty_array", "'messages' must have at least one message.");
-  if (read_count(root, "n", 1, MAX_CHOICES, 1, &n, error) != 0 ||
-      read_count(root, "max_tokens", 1, INT64_MAX / 4, UINT64_MAX, &old, error) != 0 ||
-      read_count(root, "max_completion_tokens", 1, INT64_MAX / 4, old, &answer->max_tokens,
+    return bad(answer, error, "messages", "empty_array",
+               "'messages' must have at least one message.");
+  if (read_count(answer, root, "n", 1, MAX_CHOICES, 1, &n, error) != 0 ||
+      read_count(answer, root, "max_tokens", 1, MAX_LENGTH, UINT64_MAX, &old, error) != 0 ||
+      read_count(answer, root, "max_completion_tokens", 1, MAX_LENGTH, old, &answer->max_tokens,
                  error) != 0)
     return -1;
   answer->nchoices = (uint32_t) n;
   if (read_stream(answer, root, error) != 0)
     return -1;
-  return uvllm__mock_openai_script(answer, root, error);
+  if (read_tools(answer, root, error) != 0)
+    return -1;
+  return answer->ncalls != 0 ? 0 : read_format(answer, root, error);
 }
 
 
@@ -193,7 +194,7 @@ static int all_integers(uvllm_json_t array) {
   uvllm_str_t name;
   uvllm_json_t v;
   while (uvllm_json_next(array, &it, &name, &v))
-    if (!is_a(v, UVLLM_JSON_NUMBER))
+    if (!uvllm__json_is(v, UVLLM_JSON_NUMBER))
       return 0;
   return it != 0;
 }
@@ -203,24 +204,21 @@ static void add_tokens(uvllm__answer_t* answer, uvllm_json_t array) {
   uint32_t it = 0;
   uvllm_str_t name;
   uvllm_json_t v;
-  while (uvllm_json_next(array, &it, &name, &v)) {
-    int64_t id = uvllm_json_int(v, 0);
-    answer->prompt_bytes += 4;
-    answer->hash = uvllm__hash_bytes(answer->hash, &id, sizeof(id));
-  }
+  while (uvllm_json_next(array, &it, &name, &v))
+    uvllm__mock_add_token_id(answer, uvllm_json_int(v, 0));
 }
 
 
 static int read_one_prompt(uvllm__answer_t* answer, uvllm_json_t v, const char* param,
                            uvllm__mock_error_t* error) {
-  if (is_a(v, UVLLM_JSON_STRING)) {
+  if (uvllm__json_is(v, UVLLM_JSON_STRING)) {
     if (uvllm_json_str(v).len == 0 && answer->kind == UVLLM__MOCK_EMBED)
-      return bad(error, param, NULL, "An input must not be empty.");
-    add_text(answer, v);
+      return bad(answer, error, param, NULL, "An input must not be empty.");
+    uvllm__mock_add_text(answer, uvllm_json_str(v));
     return 0;
   }
-  if (!is_a(v, UVLLM_JSON_ARRAY) || !all_integers(v))
-    return mistyped(error, param, "a string, an array of strings, or arrays of token ids");
+  if (!uvllm__json_is(v, UVLLM_JSON_ARRAY) || !all_integers(v))
+    return mistyped(answer, error, param, "a string, an array of strings, or arrays of token ids");
   add_tokens(answer, v);
   return 0;
 }
@@ -233,19 +231,19 @@ static int read_prompts(uvllm__answer_t* answer, uvllm_json_t root, const char* 
   uint32_t it = 0;
   uvllm_str_t name;
   uvllm_json_t v;
-  if (!is_given(prompts))
-    return missing(error, param);
+  if (!uvllm__json_given(prompts))
+    return missing(answer, error, param);
   answer->nprompts = 1;
-  if (!is_a(prompts, UVLLM_JSON_ARRAY) || all_integers(prompts))
+  if (!uvllm__json_is(prompts, UVLLM_JSON_ARRAY) || all_integers(prompts))
     return read_one_prompt(answer, prompts, param, error);
   answer->nprompts = 0;
   while (uvllm_json_next(prompts, &it, &name, &v)) {
     if (++answer->nprompts > MAX_INPUTS)
-      return bad(error, param, "array_above_max_length", "At most 2048 inputs are taken.");
+      return bad(answer, error, param, "array_above_max_length", "At most 2048 inputs are taken.");
     if (read_one_prompt(answer, v, param, error) != 0)
       return -1;
   }
-  return answer->nprompts != 0 ? 0 : bad(error, param, "empty_array", "There is no input.");
+  return answer->nprompts != 0 ? 0 : bad(answer, error, param, "empty_array", "There is no input.");
 }
 
 
@@ -253,13 +251,13 @@ static int read_completion(uvllm__answer_t* answer, uvllm_json_t root,
                            uvllm__mock_error_t* error) {
   uint64_t n;
   if (read_prompts(answer, root, "prompt", error) != 0 ||
-      read_count(root, "n", 1, MAX_CHOICES, 1, &n, error) != 0 ||
-      read_count(root, "max_tokens", 1, INT64_MAX / 4, UINT64_MAX, &answer->max_tokens,
+      read_count(answer, root, "n", 1, MAX_CHOICES, 1, &n, error) != 0 ||
+      read_count(answer, root, "max_tokens", 1, MAX_LENGTH, UINT64_MAX, &answer->max_tokens,
                  error) != 0)
     return -1;
   answer->nchoices = (uint32_t) n * answer->nprompts;
   if (answer->nchoices > MAX_INPUTS)
-    return bad(error, "n", "invalid_value", "At most 2048 choices are given in all.");
+    return bad(answer, error, "n", "invalid_value", "At most 2048 choices are given in all.");
   return read_stream(answer, root, error);
 }
 
@@ -269,54 +267,42 @@ static int read_embed(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_er
   uvllm_str_t model = uvllm__buf_slice(&answer->model);
   uint64_t n, most = memmem(model.base, model.len, "large", 5) != NULL ? 3072 : 1536;
   if (read_prompts(answer, root, "input", error) != 0 ||
-      read_count(root, "dimensions", 1, (int64_t) most, most, &n, error) != 0)
+      read_count(answer, root, "dimensions", 1, (int64_t) most, most, &n, error) != 0)
     return -1;
   answer->dimensions = (uint32_t) n;
   answer->max_tokens = 0;
-  if (!is_given(format))
+  if (!uvllm__json_given(format))
     return 0;
-  if (!is_a(format, UVLLM_JSON_STRING))
-    return mistyped(error, "encoding_format", "a string");
-  answer->base64 = uvllm__str_eq(uvllm_json_str(format), "base64");
-  if (!answer->base64 && !uvllm__str_eq(uvllm_json_str(format), "float"))
-    return bad(error, "encoding_format", "invalid_value",
+  if (!uvllm__json_is(format, UVLLM_JSON_STRING))
+    return mistyped(answer, error, "encoding_format", "a string");
+  answer->flags = uvllm__str_eq(uvllm_json_str(format), "base64") ? UVLLM__OPENAI_BASE64 : 0;
+  if (answer->flags == 0 && !uvllm__str_eq(uvllm_json_str(format), "float"))
+    return bad(answer, error, "encoding_format", "invalid_value",
                "Invalid value for 'encoding_format': expected 'float' or 'base64'.");
   return 0;
 }
 
 
-static int read_body(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
-  if (!is_a(root, UVLLM_JSON_OBJECT))
-    return bad(error, NULL, NULL, "The body must be a JSON object.");
-  if (read_model(answer, root, error) != 0)
-    return -1;
-  answer->hash = uvllm__mix(answer->mock->options.seed);
-  if (answer->kind == UVLLM__MOCK_CHAT)
-    return read_chat(answer, root, error);
-  if (answer->kind == UVLLM__MOCK_COMPLETION)
-    return read_completion(answer, root, error);
-  return read_embed(answer, root, error);
+/* ---- The endpoints ---- */
+
+int uvllm__mock_openai_read_chat(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                                 uvllm__mock_error_t* error) {
+  return read_model(answer, request->root, error) != 0 ? -1
+                                                       : read_chat(answer, request->root, error);
 }
 
 
-int uvllm__mock_openai_read(uvllm__answer_t* answer, uvllm_str_t body, uvllm__mock_error_t* error) {
-  uvllm_json_t root;
-  size_t at = 0;
-  char what[160];
-  int err = uvllm_json_parse(answer->mock->parser, body, &root, &at);
-  if (err == UVLLM_EPROTO) {
-    snprintf(what, sizeof(what), "We could not parse the JSON body of your request (at byte %zu).",
-             at);
-    return bad(error, NULL, "invalid_json", what);
-  }
-  if (err == 0 && read_body(answer, root, error) != 0)
+int uvllm__mock_openai_read_completion(uvllm__answer_t* answer,
+                                       const uvllm__mock_request_t* request,
+                                       uvllm__mock_error_t* error) {
+  if (read_model(answer, request->root, error) != 0)
     return -1;
-  if (err == 0 && answer->model.err == 0 && answer->script.err == 0)
-    return 0;
-  error->status = 503;
-  error->type = "service_unavailable_error";
-  error->code = "server_is_overloaded";
-  error->param = NULL;
-  snprintf(error->message, sizeof(error->message), "Out of memory.");
-  return -1;
+  return read_completion(answer, request->root, error);
+}
+
+
+int uvllm__mock_openai_read_embed(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                                  uvllm__mock_error_t* error) {
+  return read_model(answer, request->root, error) != 0 ? -1
+                                                       : read_embed(answer, request->root, error);
 }

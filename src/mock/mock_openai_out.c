@@ -1,18 +1,23 @@
-/* Writes OpenAI's answers: whole bodies, stream events, errors.
+/* Writes OpenAI's chats and completions: whole bodies and stream events.
  *
  * All members of a chunk that its stream has in common are rendered once
- * (`prefix`); an event is then a few copies. Functions that make an event return
- * whether they did.
+ * (`prefix`); an event is then a few copies.
  */
 #include "mock/mock_int.h"
+#include "mock/mock_openai.h"
 
 #define LIT(out, text) uvllm__buf_append((out), (text), sizeof(text) - 1)
 
 enum { CREATED = 1790000000 }; /* the same answer is the same bytes on every day */
 
 
+static int is_chat(const uvllm__answer_t* answer) {
+  return answer->shape == &uvllm__mock_openai_chat;
+}
+
+
 static void put_id(uvllm__answer_t* answer, uvllm__buf_t* out) {
-  if (answer->kind == UVLLM__MOCK_CHAT)
+  if (is_chat(answer))
     LIT(out, "{\"id\":\"chatcmpl-");
   else
     LIT(out, "{\"id\":\"cmpl-");
@@ -22,7 +27,7 @@ static void put_id(uvllm__answer_t* answer, uvllm__buf_t* out) {
 
 static void put_common(uvllm__answer_t* answer, uvllm__buf_t* out, int chunk) {
   put_id(answer, out);
-  if (answer->kind == UVLLM__MOCK_COMPLETION)
+  if (!is_chat(answer))
     LIT(out, "\",\"object\":\"text_completion\",\"created\":");
   else if (chunk)
     LIT(out, "\",\"object\":\"chat.completion.chunk\",\"created\":");
@@ -31,203 +36,122 @@ static void put_common(uvllm__answer_t* answer, uvllm__buf_t* out, int chunk) {
   uvllm__buf_uint(out, CREATED);
   LIT(out, ",\"model\":");
   uvllm__buf_append(out, answer->model.base, answer->model.len);
-  if (chunk && answer->kind == UVLLM__MOCK_CHAT)
+  if (chunk && is_chat(answer))
     LIT(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_5f6d6f636b\"");
   LIT(out, ",\"choices\":[");
 }
 
 
-void uvllm__mock_openai_prefix(uvllm__answer_t* answer) {
-  uvllm__buf_clear(&answer->prefix);
-  put_common(answer, &answer->prefix, 1);
-}
-
-
-/* ---- Text ---- */
-
-static uint64_t choice_hash(const uvllm__answer_t* answer, uint32_t choice) {
-  return uvllm__mix(answer->hash ^ ((uint64_t) choice * 0xd6e8feb86659fd93u));
-}
-
-
-static void put_string(uvllm__buf_t* out, const char* base, size_t len) {
-  uvllm_json_writer_t w;
-  uvllm_str_t s = { base, len };
-  uvllm__json_writer_init(&w, out);
-  uvllm_json_write_str(&w, s);
-}
-
-
-/* A script is cut into pieces of a few bytes, but not within a character. */
-static uint32_t piece_at(const uvllm__answer_t* answer, const uvllm__mock_call_t* call,
-                         uint64_t i) {
-  const unsigned char* text = (const unsigned char*) answer->script.base + call->text;
-  uint64_t at = i * UVLLM__MOCK_PIECE;
-  while (at < call->text_len && (text[at] & 0xc0) == 0x80)
-    at++;
-  return (uint32_t) (at < call->text_len ? at : call->text_len);
-}
-
-
-static uvllm_str_t piece_of(const uvllm__answer_t* answer, const uvllm__mock_call_t* call,
-                            uint64_t i, uint64_t n) {
-  uint32_t from = piece_at(answer, call, i);
-  uint32_t to = piece_at(answer, call, i + n);
-  uvllm_str_t s = { answer->script.base + call->text + from, to - from };
-  return s;
-}
-
-
-/* `big` and `bad-utf8` go into the first token of the first choice. */
-static void put_extras(uvllm__answer_t* answer, uint32_t choice, uint64_t i, uvllm__buf_t* out) {
-  if (choice != 0 || i != 0)
-    return;
-  if (answer->ask.bad_utf8 > 0)
-    LIT(out, "\xff\xc3(\xe2\x82");
-  if (answer->ask.big > 0) {
-    answer->filler_at = out->len;
-    answer->filler = (uint64_t) answer->ask.big;
-  }
-}
-
-
-/* Token i of the content as a JSON string, quotes and all. */
-static void put_token(uvllm__answer_t* answer, uint32_t choice, uint64_t i, uvllm__buf_t* out) {
-  if (answer->has_script) {
-    uvllm_str_t piece = piece_of(answer, &answer->calls[0], i, 1);
-    put_string(out, piece.base, piece.len);
-    out->len -= out->err == 0; /* the closing quote comes after the extras */
-  } else {
-    uvllm_str_t word = uvllm__mock_token(choice_hash(answer, choice), (uint32_t) i);
-    uvllm__buf_char(out, '"');
-    uvllm__buf_append(out, word.base, word.len);
-  }
-  put_extras(answer, choice, i, out);
-  uvllm__buf_char(out, '"');
-}
-
-
-static void put_text(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
-  if (answer->has_script) {
-    uvllm_str_t all = piece_of(answer, &answer->calls[0], 0, answer->ntokens);
-    put_string(out, all.base, all.len);
-    out->len -= out->err == 0;
-    put_extras(answer, choice, 0, out);
-  } else {
-    uint64_t hash = choice_hash(answer, choice);
-    uvllm__buf_char(out, '"');
-    for (uint64_t i = 0; i < answer->ntokens; i++) {
-      uvllm_str_t word = uvllm__mock_token(hash, (uint32_t) i);
-      uvllm__buf_append(out, word.base, word.len);
-      put_extras(answer, choice, i, out);
-    }
-  }
-  uvllm__buf_char(out, '"');
-}
-
-
-static uint64_t total_tokens(const uvllm__answer_t* answer) {
-  uint64_t n = answer->ntokens;
-  for (uint32_t i = 0; i < answer->ncalls; i++)
-    n = answer->calls[i].first + answer->calls[i].ntokens;
-  return answer->has_script ? answer->calls[0].ntokens : n;
-}
-
-
+/* A call by name is no reason of its own. */
 static void put_reason(const uvllm__answer_t* answer, uvllm__buf_t* out) {
-  if (answer->cut_short)
-    LIT(out, "\"length\"");
-  else if (answer->ncalls != 0 && !answer->named_tool)
-    LIT(out, "\"tool_calls\"");
-  else
-    LIT(out, "\"stop\"");
+  static const char* const reasons[UVLLM__FINISH_COUNT] = {
+    [UVLLM__FINISH_STOP] = "\"stop\"", [UVLLM__FINISH_LENGTH] = "\"length\"",
+    [UVLLM__FINISH_TOOLS] = "\"tool_calls\"", [UVLLM__FINISH_FILTER] = "\"content_filter\"",
+    [UVLLM__FINISH_REFUSAL] = "\"stop\""
+  };
+  uvllm__finish finish = uvllm__mock_finish(answer);
+  if (finish == UVLLM__FINISH_TOOLS && answer->named_tool)
+    finish = UVLLM__FINISH_STOP;
+  uvllm__buf_str(out, reasons[finish]);
 }
 
 
-static void put_usage(const uvllm__answer_t* answer, uint64_t ntokens, uvllm__buf_t* out) {
-  uint64_t prompt = (answer->prompt_bytes + 3) / 4;
+static void put_usage(const uvllm__answer_t* answer, uvllm__buf_t* out) {
+  uvllm__mock_usage_t usage;
+  uvllm__mock_usage(answer, &usage);
   LIT(out, "\"usage\":{\"prompt_tokens\":");
-  uvllm__buf_uint(out, prompt);
-  if (answer->kind != UVLLM__MOCK_EMBED) {
-    LIT(out, ",\"completion_tokens\":");
-    uvllm__buf_uint(out, ntokens);
-  }
+  uvllm__buf_uint(out, usage.input);
+  LIT(out, ",\"completion_tokens\":");
+  uvllm__buf_uint(out, usage.output);
   LIT(out, ",\"total_tokens\":");
-  uvllm__buf_uint(out, prompt + ntokens);
-  if (answer->kind == UVLLM__MOCK_CHAT)
-    LIT(out, ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
-             "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
-             "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}");
-  uvllm__buf_char(out, '}');
-}
-
-
-/* ---- Tool calls ---- */
-
-static void put_call_id(const uvllm__answer_t* answer, uint32_t choice, uint32_t i,
-                        uvllm__buf_t* out) {
-  LIT(out, "\"call_");
-  uvllm__buf_hex(out, uvllm__mix(answer->id + (uint64_t) choice * UVLLM__MOCK_MAX_CALLS + i));
-  uvllm__buf_char(out, '"');
-}
-
-
-/* How much of the call's text the answer's length allows. */
-static uint64_t call_pieces(const uvllm__answer_t* answer, const uvllm__mock_call_t* call) {
-  uint64_t n = answer->ntokens > call->first ? answer->ntokens - call->first : 0;
-  return n < call->ntokens ? n : call->ntokens;
-}
-
-
-static void put_calls(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
-  LIT(out, "\"tool_calls\":[");
-  for (uint32_t i = 0; i < answer->ncalls; i++) {
-    const uvllm__mock_call_t* call = &answer->calls[i];
-    uint64_t n = call_pieces(answer, call);
-    if (n == 0)
-      break;
-    uvllm_str_t text = piece_of(answer, call, 0, n);
-    if (i != 0)
-      uvllm__buf_char(out, ',');
-    LIT(out, "{\"id\":");
-    put_call_id(answer, choice, i, out);
-    LIT(out, ",\"type\":\"function\",\"function\":{\"name\":");
-    put_string(out, answer->script.base + call->name, call->name_len);
-    LIT(out, ",\"arguments\":");
-    put_string(out, text.base, text.len);
-    LIT(out, "}}");
+  uvllm__buf_uint(out, usage.input + usage.output);
+  if (is_chat(answer)) {
+    LIT(out, ",\"prompt_tokens_details\":{\"cached_tokens\":");
+    uvllm__buf_uint(out, usage.cached);
+    LIT(out, ",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":");
+    uvllm__buf_uint(out, usage.reasoning);
+    LIT(out, ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
+             "\"rejected_prediction_tokens\":0}");
   }
-  uvllm__buf_char(out, ']');
+  uvllm__buf_char(out, '}');
 }
 
 
 /* ---- Whole answers ---- */
 
+static void put_call(uvllm__answer_t* answer, const uvllm__block_t* block, uvllm__buf_t* out) {
+  uvllm_str_t name = uvllm__mock_call_name(answer, block);
+  LIT(out, "{\"id\":\"call_");
+  uvllm__mock_put_call_id(answer, block, out);
+  LIT(out, "\",\"type\":\"function\",\"function\":{\"name\":");
+  uvllm__mock_put_string(out, name.base, name.len);
+  LIT(out, ",\"arguments\":");
+  uvllm__mock_put_text(answer, block, out);
+  LIT(out, "}}");
+}
+
+
+/* Block i of a choice, and the calls that follow if it is one. */
+static void put_calls(uvllm__answer_t* answer, uint32_t choice, uint32_t i, uvllm__buf_t* out) {
+  uvllm__block_t block;
+  LIT(out, "null,\"tool_calls\":[");
+  for (uint32_t n = i; uvllm__mock_block(answer, choice, n, &block); n++) {
+    if (n != i)
+      uvllm__buf_char(out, ',');
+    put_call(answer, &block, out);
+  }
+  LIT(out, "],\"refusal\":null");
+}
+
+
+static void put_message(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
+  uvllm__block_t block;
+  uint32_t i = 0;
+  int has = uvllm__mock_block(answer, choice, i, &block);
+  LIT(out, "{\"role\":\"assistant\",");
+  if (has && block.kind == UVLLM__BLOCK_REASONING) {
+    LIT(out, "\"reasoning_content\":");
+    uvllm__mock_put_text(answer, &block, out);
+    uvllm__buf_char(out, ',');
+    has = uvllm__mock_block(answer, choice, ++i, &block);
+  }
+  LIT(out, "\"content\":");
+  if (answer->ncalls != 0) {
+    put_calls(answer, choice, i, out);
+  } else if (!has) {
+    LIT(out, "\"\",\"refusal\":null");
+  } else {
+    if (block.kind == UVLLM__BLOCK_REFUSAL)
+      LIT(out, "null,\"refusal\":");
+    uvllm__mock_put_text(answer, &block, out);
+    if (block.kind == UVLLM__BLOCK_TEXT)
+      LIT(out, ",\"refusal\":null");
+  }
+  LIT(out, ",\"annotations\":[]}");
+}
+
+
 static void put_choice(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
-  if (answer->kind == UVLLM__MOCK_COMPLETION) {
+  uvllm__block_t block;
+  if (!is_chat(answer)) {
+    uvllm__mock_block(answer, choice, 0, &block);
     LIT(out, "{\"text\":");
-    put_text(answer, choice, out);
+    uvllm__mock_put_text(answer, &block, out);
     LIT(out, ",\"index\":");
     uvllm__buf_uint(out, choice);
-    LIT(out, ",\"logprobs\":null,\"finish_reason\":");
   } else {
     LIT(out, "{\"index\":");
     uvllm__buf_uint(out, choice);
-    LIT(out, ",\"message\":{\"role\":\"assistant\",\"content\":");
-    if (answer->ncalls != 0) {
-      LIT(out, "null,");
-      put_calls(answer, choice, out);
-    } else {
-      put_text(answer, choice, out);
-    }
-    LIT(out, ",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":");
+    LIT(out, ",\"message\":");
+    put_message(answer, choice, out);
   }
+  LIT(out, ",\"logprobs\":null,\"finish_reason\":");
   put_reason(answer, out);
   uvllm__buf_char(out, '}');
 }
 
 
-void uvllm__mock_openai_whole(uvllm__answer_t* answer, uvllm__buf_t* out) {
+static void whole(uvllm__answer_t* answer, uvllm__buf_t* out) {
   put_common(answer, out, 0);
   for (uint32_t i = 0; i < answer->nchoices; i++) {
     if (i != 0)
@@ -235,8 +159,8 @@ void uvllm__mock_openai_whole(uvllm__answer_t* answer, uvllm__buf_t* out) {
     put_choice(answer, i, out);
   }
   LIT(out, "],");
-  put_usage(answer, answer->ntokens * answer->nchoices, out);
-  if (answer->kind == UVLLM__MOCK_CHAT)
+  put_usage(answer, out);
+  if (is_chat(answer))
     LIT(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_5f6d6f636b\"");
   uvllm__buf_char(out, '}');
 }
@@ -246,11 +170,11 @@ void uvllm__mock_openai_whole(uvllm__answer_t* answer, uvllm__buf_t* out) {
 
 static void open_choice(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
   uvllm__buf_append(out, answer->prefix.base, answer->prefix.len);
-  if (answer->kind == UVLLM__MOCK_CHAT)
+  if (is_chat(answer))
     LIT(out, "{\"index\":");
   else
     LIT(out, "{\"text\":");
-  if (answer->kind == UVLLM__MOCK_CHAT)
+  if (is_chat(answer))
     uvllm__buf_uint(out, choice);
 }
 
@@ -258,7 +182,7 @@ static void open_choice(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* 
 /* Padding whose length hides that of the token. */
 static void put_padding(const uvllm__answer_t* answer, uvllm__buf_t* out) {
   static const char padding[] = "Qup1ByhzapOh9R4kTmW";
-  if (!answer->obfuscate || answer->kind != UVLLM__MOCK_CHAT)
+  if ((answer->flags & UVLLM__OPENAI_OBFUSCATE) == 0 || !is_chat(answer))
     return;
   LIT(out, ",\"obfuscation\":\"");
   uvllm__buf_append(out, padding, uvllm__mix(answer->id + out->len) & 15);
@@ -268,7 +192,7 @@ static void put_padding(const uvllm__answer_t* answer, uvllm__buf_t* out) {
 
 static void close_event(const uvllm__answer_t* answer, uvllm__buf_t* out) {
   uvllm__buf_char(out, ']');
-  if (answer->include_usage)
+  if (answer->flags & UVLLM__OPENAI_USAGE)
     LIT(out, ",\"usage\":null");
   put_padding(answer, out);
   uvllm__buf_char(out, '}');
@@ -286,136 +210,120 @@ static void close_choice(const uvllm__answer_t* answer, int finish, uvllm__buf_t
 }
 
 
-int uvllm__mock_openai_first(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
-  if (answer->kind != UVLLM__MOCK_CHAT || answer->ncalls != 0)
-    return 0; /* with calls the role comes with the first of them */
+static void put_role(uvllm__answer_t* answer, uint32_t choice) {
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
   open_choice(answer, choice, out);
   LIT(out, ",\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}");
   close_choice(answer, 0, out);
-  return 1;
+  uvllm__mock_close(answer);
 }
 
 
-static void put_call_start(uvllm__answer_t* answer, uint32_t choice, uint32_t i,
-                           uvllm__buf_t* out) {
-  const uvllm__mock_call_t* call = &answer->calls[i];
-  open_choice(answer, choice, out);
-  if (i == 0)
-    LIT(out, ",\"delta\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"index\":");
-  else
-    LIT(out, ",\"delta\":{\"tool_calls\":[{\"index\":");
-  uvllm__buf_uint(out, i);
-  LIT(out, ",\"id\":");
-  put_call_id(answer, choice, i, out);
-  LIT(out, ",\"type\":\"function\",\"function\":{\"name\":");
-  put_string(out, answer->script.base + call->name, call->name_len);
+/* With calls the role comes with the first of them. */
+static void begin(uvllm__answer_t* answer) {
+  uvllm__buf_clear(&answer->prefix);
+  put_common(answer, &answer->prefix, 1);
+  for (uint32_t i = 0; is_chat(answer) && answer->ncalls == 0 && i < answer->nchoices; i++)
+    put_role(answer, i);
+}
+
+
+static void block_begin(uvllm__answer_t* answer, const uvllm__block_t* block) {
+  if (block->kind != UVLLM__BLOCK_CALL)
+    return;
+  uvllm_str_t name = uvllm__mock_call_name(answer, block);
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
+  open_choice(answer, block->choice, out);
+  LIT(out, ",\"delta\":{");
+  if (block->call == 0)
+    LIT(out, "\"role\":\"assistant\",\"content\":null,");
+  LIT(out, "\"tool_calls\":[{\"index\":");
+  uvllm__buf_uint(out, block->call);
+  LIT(out, ",\"id\":\"call_");
+  uvllm__mock_put_call_id(answer, block, out);
+  LIT(out, "\",\"type\":\"function\",\"function\":{\"name\":");
+  uvllm__mock_put_string(out, name.base, name.len);
   LIT(out, ",\"arguments\":\"\"}}]");
-  if (i == 0)
+  if (block->call == 0)
     LIT(out, ",\"refusal\":null");
   uvllm__buf_char(out, '}');
   close_choice(answer, 0, out);
+  uvllm__mock_close(answer);
 }
 
 
-static uint32_t call_of(const uvllm__answer_t* answer, uint64_t token) {
-  uint32_t i = 0;
-  while (i + 1 < answer->ncalls && token >= answer->calls[i + 1].first)
-    i++;
-  return i;
-}
-
-
-static void put_call_piece(uvllm__answer_t* answer, uint32_t choice, uint64_t token,
-                           uvllm__buf_t* out) {
-  uint32_t i = call_of(answer, token);
-  const uvllm__mock_call_t* call = &answer->calls[i];
-  uvllm_str_t piece = piece_of(answer, call, token - call->first, 1);
-  open_choice(answer, choice, out);
-  LIT(out, ",\"delta\":{\"tool_calls\":[{\"index\":");
-  uvllm__buf_uint(out, i);
-  LIT(out, ",\"function\":{\"arguments\":");
-  put_string(out, piece.base, piece.len);
-  LIT(out, "}}]}");
-  close_choice(answer, 0, out);
-}
-
-
-int uvllm__mock_openai_call(uvllm__answer_t* answer, uint32_t choice, uint64_t i,
-                            uvllm__buf_t* out) {
-  if (answer->ncalls == 0 || answer->calls[call_of(answer, i)].first != i)
-    return 0;
-  put_call_start(answer, choice, call_of(answer, i), out);
-  return 1;
-}
-
-
-int uvllm__mock_openai_token(uvllm__answer_t* answer, uint32_t choice, uint64_t i,
-                             uvllm__buf_t* out) {
-  if (answer->ncalls != 0) {
-    put_call_piece(answer, choice, i, out);
-    return 1;
-  }
-  open_choice(answer, choice, out);
-  if (answer->kind == UVLLM__MOCK_CHAT) {
+static void chat_token(uvllm__answer_t* answer, const uvllm__block_t* block, uint64_t i) {
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
+  open_choice(answer, block->choice, out);
+  if (block->kind == UVLLM__BLOCK_TEXT) {
     LIT(out, ",\"delta\":{\"content\":");
-    put_token(answer, choice, i, out);
-    uvllm__buf_char(out, '}');
-    close_choice(answer, 0, out);
-    return 1;
+  } else if (block->kind == UVLLM__BLOCK_CALL) {
+    LIT(out, ",\"delta\":{\"tool_calls\":[{\"index\":");
+    uvllm__buf_uint(out, block->call);
+    LIT(out, ",\"function\":{\"arguments\":");
+  } else if (block->kind == UVLLM__BLOCK_REFUSAL) {
+    LIT(out, ",\"delta\":{\"refusal\":");
+  } else {
+    LIT(out, ",\"delta\":{\"reasoning_content\":");
   }
-  put_token(answer, choice, i, out);
-  LIT(out, ",\"index\":");
-  uvllm__buf_uint(out, choice); /* here the last text and the reason share an event */
-  close_choice(answer, i + 1 == answer->ntokens && answer->ask.no_finish < 0, out);
-  return 1;
+  uvllm__mock_put_token(answer, block, i, out);
+  if (block->kind == UVLLM__BLOCK_CALL)
+    LIT(out, "}}]");
+  uvllm__buf_char(out, '}');
+  close_choice(answer, 0, out);
+  uvllm__mock_close(answer);
 }
 
 
-int uvllm__mock_openai_last(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* out) {
-  if (answer->kind != UVLLM__MOCK_CHAT)
-    return 0;
+/* Here the last text and the reason share an event. */
+static void completion_token(uvllm__answer_t* answer, const uvllm__block_t* block, uint64_t i) {
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
+  open_choice(answer, block->choice, out);
+  uvllm__mock_put_token(answer, block, i, out);
+  LIT(out, ",\"index\":");
+  uvllm__buf_uint(out, block->choice);
+  close_choice(answer, i + 1 == answer->ntokens && answer->ask.no_finish < 0, out);
+  uvllm__mock_close(answer);
+}
+
+
+static void put_last(uvllm__answer_t* answer, uint32_t choice) {
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
   open_choice(answer, choice, out);
   LIT(out, ",\"delta\":{}");
   close_choice(answer, 1, out);
-  return 1;
+  uvllm__mock_close(answer);
 }
 
 
-int uvllm__mock_openai_usage(uvllm__answer_t* answer, uvllm__buf_t* out) {
-  if (!answer->include_usage)
-    return 0;
+static void finish(uvllm__answer_t* answer) {
+  for (uint32_t i = 0; is_chat(answer) && i < answer->nchoices; i++)
+    put_last(answer, i);
+  if ((answer->flags & UVLLM__OPENAI_USAGE) == 0)
+    return;
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
   uvllm__buf_append(out, answer->prefix.base, answer->prefix.len);
   LIT(out, "],");
-  put_usage(answer, answer->sent_tokens, out);
+  put_usage(answer, out);
   put_padding(answer, out);
   uvllm__buf_char(out, '}');
-  return 1;
+  uvllm__mock_close(answer);
 }
 
 
-/* ---- Errors ---- */
-
-static void put_or_null(uvllm__buf_t* out, const char* s) {
-  if (s != NULL)
-    put_string(out, s, strlen(s));
-  else
-    LIT(out, "null");
+static void done(uvllm__answer_t* answer) {
+  LIT(uvllm__mock_open(answer, NULL), "[DONE]");
+  uvllm__mock_close(answer);
 }
 
 
-void uvllm__mock_openai_error(uvllm__buf_t* out, const uvllm__mock_error_t* error) {
-  LIT(out, "{\"error\":{\"message\":");
-  put_string(out, error->message, strlen(error->message));
-  LIT(out, ",\"type\":");
-  put_or_null(out, error->type);
-  LIT(out, ",\"param\":");
-  put_or_null(out, error->param);
-  LIT(out, ",\"code\":");
-  put_or_null(out, error->code);
-  LIT(out, "}}");
-}
+const uvllm__mock_shape_t uvllm__mock_openai_chat = {
+  .can = UVLLM__CAN_REASON | UVLLM__CAN_CACHE | UVLLM__CAN_FILTER | UVLLM__CAN_REFUSE,
+  .read = uvllm__mock_openai_read_chat, .whole = whole, .begin = begin, .block_begin = block_begin,
+  .token = chat_token, .finish = finish, .done = done
+};
 
-
-uint64_t uvllm__mock_openai_length(const uvllm__answer_t* answer) {
-  return total_tokens(answer);
-}
+const uvllm__mock_shape_t uvllm__mock_openai_completion = {
+  .can = UVLLM__CAN_FILTER, .read = uvllm__mock_openai_read_completion, .whole = whole,
+  .begin = begin, .token = completion_token, .finish = finish, .done = done
+};

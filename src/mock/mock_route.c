@@ -6,300 +6,265 @@
 #include "mock/mock_int.h"
 
 #include <stdio.h>
-#include <strings.h>
 
-typedef struct route_s {
-  const char* path;
-  uvllm__mock_kind kind;
-} route_t;
+/* ---- Who answers ---- */
 
-static const route_t posts[] = {
-  { "/v1/chat/completions", UVLLM__MOCK_CHAT },
-  { "/v1/completions", UVLLM__MOCK_COMPLETION },
-  { "/v1/embeddings", UVLLM__MOCK_EMBED }
+typedef struct target_s {
+  const uvllm__mock_dialect_t* dialect;
+  const uvllm__mock_endpoint_t* endpoint; /* NULL: nobody does */
+  int wrong_method; /* but with another method somebody would */
+} target_t;
+
+#define REFERENCE(name) &uvllm__mock_##name,
+static const uvllm__mock_dialect_t* const dialects[] = {
+  UVLLM__MOCK_DIALECTS(REFERENCE)
 };
+enum { NDIALECTS = sizeof(dialects) / sizeof(dialects[0]) };
 
 
-/* ---- Errors ---- */
-
-static void set_error(uvllm__mock_error_t* error, int status, const char* type,
-                      const char* code) {
-  memset(error, 0, sizeof(*error));
-  error->status = status;
-  error->type = type;
-  error->code = code;
+static int has_prefix(uvllm_str_t s, const char* prefix) {
+  size_t n = strlen(prefix);
+  return s.len >= n && memcmp(s.base, prefix, n) == 0;
 }
 
 
-void uvllm__mock_on_refuse(uvllm__server_t* server, uvllm__buf_t* body, int status,
-                           const char* text) {
-  uvllm__mock_error_t error;
-  uvllm__mock_count(uvllm__server_data(server), status);
-  set_error(&error, status, "invalid_request_error", NULL);
-  snprintf(error.message, sizeof(error.message), "%s", text);
-  uvllm__mock_openai_error(body, &error);
+static int is_beneath(uvllm_str_t path, const char* mount) {
+  return mount != NULL && has_prefix(path, mount) &&
+         (path.len == strlen(mount) || path.base[strlen(mount)] == '/');
+}
+
+
+static int is_its_own(const uvllm__mock_dialect_t* dialect, uvllm_str_t path) {
+  for (const char* const* own = dialect->own; own != NULL && *own != NULL; own++)
+    if (has_prefix(path, *own))
+      return 1;
+  return 0;
+}
+
+
+static int is_meant(const uvllm__mock_endpoint_t* endpoint, const uvllm__http_in_t* in,
+                    int is_mounted) {
+  if (endpoint->only == NULL || is_mounted)
+    return 1;
+  return *endpoint->only != '\0' && uvllm__http_in_header(in, endpoint->only).base != NULL;
+}
+
+
+/* Whether an endpoint of the dialect answers; if so, the request's parameter is set. */
+static int find_endpoint(target_t* target, const uvllm__mock_dialect_t* dialect,
+                         uvllm__mock_request_t* request, int is_mounted) {
+  uvllm_str_t param;
+  for (size_t i = 0; i < dialect->nendpoints; i++) {
+    const uvllm__mock_endpoint_t* endpoint = &dialect->endpoints[i];
+    if (!uvllm__path_match(endpoint->path, request->path, &param) ||
+        !is_meant(endpoint, request->in, is_mounted))
+      continue;
+    if (endpoint->method != uvllm__http_in_method(request->in)) {
+      if (!target->wrong_method)
+        target->dialect = dialect;
+      target->wrong_method = 1;
+      continue;
+    }
+    request->param = param.base != NULL ? request->decoded : NULL;
+    if (uvllm__path_decode(param, request->decoded, sizeof(request->decoded)) < 0)
+      continue;
+    target->dialect = dialect;
+    target->endpoint = endpoint;
+    return 1;
+  }
+  return 0;
+}
+
+
+static void find_target(target_t* target, uvllm__mock_request_t* request) {
+  target->dialect = NULL;
+  target->endpoint = NULL;
+  target->wrong_method = 0;
+  for (size_t i = 0; i < NDIALECTS; i++) {
+    if (!is_beneath(request->path, dialects[i]->mount))
+      continue;
+    size_t n = strlen(dialects[i]->mount);
+    request->path.base += n;
+    request->path.len -= n;
+    if (request->path.len == 0)
+      request->path = uvllm__str("/");
+    find_endpoint(target, dialects[i], request, 1);
+    target->dialect = dialects[i];
+    return;
+  }
+  for (size_t i = 0; i < NDIALECTS; i++)
+    if (find_endpoint(target, dialects[i], request, 0))
+      return;
+  for (size_t i = 0; i < NDIALECTS && target->dialect == NULL; i++)
+    if (is_its_own(dialects[i], request->path))
+      target->dialect = dialects[i];
+  if (target->dialect == NULL)
+    target->dialect = &uvllm__mock_openai;
+}
+
+
+static int refuse_target(const uvllm__answer_t* answer, const target_t* target,
+                         const uvllm__mock_request_t* request, uvllm__mock_error_t* error) {
+  unsigned int method = uvllm__http_in_method(request->in);
+  const char* name = llhttp_method_name((llhttp_method_t) method);
+  char path[208], what[240];
+  snprintf(path, sizeof(path), "%.*s", (int) (request->path.len < 200 ? request->path.len : 200),
+           request->path.base);
+  if (target->wrong_method)
+    return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_METHOD, path, name);
+  snprintf(what, sizeof(what), "%s %s", name, path);
+  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_PATH, what, NULL);
 }
 
 
 /* ---- Who may ask ---- */
 
-static int same_secret(const char* a, size_t alen, const char* b, size_t blen) {
-  unsigned char differs = alen != blen;
-  for (size_t i = 0; i < alen; i++) /* always as long as what was sent */
-    differs |= (unsigned char) (a[i] ^ b[blen != 0 ? i % blen : 0]);
-  return !differs;
-}
-
-
-static int check_key(uvllm_mock_t* mock, const uvllm__http_in_t* in, uvllm__mock_error_t* error) {
-  uvllm_str_t value = uvllm__http_in_header(in, "authorization");
-  if (mock->require_key == NULL)
+static int check_key(const uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                     uvllm__mock_error_t* error) {
+  const char* required = answer->mock->require_key;
+  uvllm_str_t sent;
+  char masked[16];
+  if (required == NULL)
     return 0;
-  set_error(error, 401, "invalid_request_error", NULL);
-  if (value.len < 7 || strncasecmp(value.base, "bearer ", 7) != 0) {
-    snprintf(error->message, sizeof(error->message),
-             "You didn't provide an API key. You need to provide your API key in an "
-             "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).");
-    return -1;
-  }
-  uvllm_str_t key = { value.base + 7, value.len - 7 };
-  if (same_secret(key.base, key.len, mock->require_key, strlen(mock->require_key)))
+  switch (answer->dialect->check_key(request, required, &sent)) {
+  case UVLLM__KEY_RIGHT:
     return 0;
-  error->code = "invalid_api_key";
-  int shown = key.len >= 12 ? 2 : 0;
-  snprintf(error->message, sizeof(error->message),
-           "Incorrect API key provided: %.*s****%.*s. You can find your API key in your settings.",
-           shown, key.base, shown, key.base + key.len - (size_t) shown);
-  return -1;
-}
-
-
-/* ---- Limits ---- */
-
-static uint64_t charge_of(const uvllm__answer_t* answer) {
-  uint64_t prompt = (answer->prompt_bytes + 3) / 4;
-  return prompt + (answer->max_tokens != UINT64_MAX ? answer->max_tokens
-                                                    : answer->mock->options.ntokens);
-}
-
-
-static int refuse_inflight(uvllm__answer_t* answer, uvllm__mock_error_t* error) {
-  set_error(error, 429, "requests", "rate_limit_exceeded");
-  snprintf(error->message, sizeof(error->message),
-           "Too many concurrent requests: at most %u are answered at once. Please try again "
-           "in 1s.", answer->mock->options.max_inflight);
-  answer->retry_ns = 1000000000;
-  return -1;
-}
-
-
-static int refuse_rate(uvllm__answer_t* answer, int64_t now, int64_t wait, uint64_t charge,
-                       uvllm__mock_error_t* error) {
-  uvllm_mock_t* mock = answer->mock;
-  int by_tokens = (answer->refused & 2) != 0;
-  const uvllm__bucket_t* bucket = by_tokens ? &mock->tokens : &mock->requests;
-  uint64_t used = bucket->per_min - uvllm__bucket_remaining(bucket, now);
-  set_error(error, 429, by_tokens ? "tokens" : "requests", "rate_limit_exceeded");
-  snprintf(error->message, sizeof(error->message),
-           "Rate limit reached on %s per min (%s): Limit %llu, Used %llu, Requested %llu. Please "
-           "try again in %.3fs.", by_tokens ? "tokens" : "requests", by_tokens ? "TPM" : "RPM",
-           (unsigned long long) bucket->per_min, (unsigned long long) used,
-           (unsigned long long) (by_tokens ? charge : 1), (double) wait / 1e9);
-  answer->retry_ns = wait;
-  return -1;
-}
-
-
-/* All or nothing; nothing is given back later. */
-static int admit(uvllm__answer_t* answer, uvllm__mock_error_t* error) {
-  uvllm_mock_t* mock = answer->mock;
-  int64_t now = (int64_t) answer->began;
-  uint64_t charge = charge_of(answer);
-  if (mock->options.max_inflight != 0 && mock->inflight >= mock->options.max_inflight)
-    return refuse_inflight(answer, error);
-  int64_t wait_requests = uvllm__bucket_wait(&mock->requests, now, 1);
-  int64_t wait_tokens = uvllm__bucket_wait(&mock->tokens, now, charge);
-  if (wait_requests > 0 || wait_tokens > 0) {
-    answer->refused = (uint8_t) ((wait_requests > 0) | (wait_tokens > 0) << 1);
-    return refuse_rate(answer, now, wait_requests > wait_tokens ? wait_requests : wait_tokens,
-                       charge, error);
+  case UVLLM__KEY_MISSING:
+    return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_NO_KEY, NULL, NULL);
+  default:
+    break;
   }
-  if (uvllm__peak_add(&mock->window, now, charge) != 0) {
-    set_error(error, 503, "service_unavailable_error", "server_is_overloaded");
-    snprintf(error->message, sizeof(error->message), "Out of memory.");
-    return -1;
+  int shown = sent.len >= 12 ? 2 : 0;
+  snprintf(masked, sizeof(masked), "%.*s****%.*s", shown, sent.base, shown,
+           sent.base + sent.len - (size_t) shown);
+  return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_KEY, masked, NULL);
+}
+
+
+/* ---- What is asked ---- */
+
+/* What a shape cannot express is not dropped in silence. */
+static int check_ask(const uvllm__answer_t* answer, uvllm__mock_error_t* error) {
+  const uvllm__ask_t* ask = &answer->ask;
+  const struct { int64_t asked; unsigned int can; const char* word; } words[] = {
+    { ask->reasoning, UVLLM__CAN_REASON, "reasoning" }, { ask->cached, UVLLM__CAN_CACHE, "cached" },
+    { ask->filter, UVLLM__CAN_FILTER, "filter" }, { ask->refusal, UVLLM__CAN_REFUSE, "refusal" }
+  };
+  char text[80];
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    if (words[i].asked < 0 || (answer->shape->can & words[i].can) != 0)
+      continue;
+    snprintf(text, sizeof(text), "x-mock: there is no %s in these answers", words[i].word);
+    return uvllm__mock_fail_text(answer, error, UVLLM__MOCK_E_VALUE, NULL, text);
   }
-  uvllm__bucket_take(&mock->requests, now, 1);
-  uvllm__bucket_take(&mock->tokens, now, charge);
-  answer->admitted = 1;
-  mock->stats.input_tokens += (answer->prompt_bytes + 3) / 4;
-  if (++mock->inflight > mock->stats.max_inflight)
-    mock->stats.max_inflight = mock->inflight;
   return 0;
 }
 
 
-/* ---- Routes ---- */
-
 static int read_ask(uvllm__answer_t* answer, uvllm_str_t words, uvllm__mock_error_t* error) {
-  set_error(error, 400, "invalid_request_error", "invalid_value");
-  if (words.base == NULL ||
-      uvllm__ask_parse(&answer->ask, words, error->message, sizeof(error->message)) == 0)
+  char why[200];
+  if (words.base == NULL)
+    return 0;
+  if (uvllm__ask_parse(&answer->ask, words, why, sizeof(why)) != 0)
+    uvllm__mock_fail_text(answer, error, UVLLM__MOCK_E_VALUE, NULL, why);
+  else if (check_ask(answer, error) == 0)
     return 0;
   uvllm__ask_init(&answer->ask);
   return -1;
 }
 
 
-static int read_post(uvllm__answer_t* answer, const uvllm__http_in_t* in,
-                     uvllm__mock_error_t* error) {
-  uvllm_str_t words = uvllm__http_in_header(in, "x-mock");
-  uvllm_str_t body = uvllm__http_in_body(in);
-  if (read_ask(answer, words, error) != 0)
+static int no_memory(const uvllm__answer_t* answer, uvllm__mock_error_t* error) {
+  return uvllm__mock_fail_text(answer, error, UVLLM__MOCK_E_OVERLOADED, NULL, "Out of memory.");
+}
+
+
+static int parse_body(uvllm__answer_t* answer, uvllm__mock_request_t* request,
+                      uvllm__mock_error_t* error) {
+  unsigned int method = uvllm__http_in_method(request->in);
+  uvllm_str_t body = uvllm__http_in_body(request->in);
+  size_t at = 0;
+  char where[24];
+  if (method != HTTP_POST && method != HTTP_DELETE)
+    return 0;
+  int err = uvllm_json_parse(answer->mock->parser, body, &request->root, &at);
+  if (err == UVLLM_EPROTO) {
+    snprintf(where, sizeof(where), "%zu", at);
+    return uvllm__mock_fail(answer, error, body.len == 0 ? UVLLM__MOCK_E_NO_BODY
+                                                         : UVLLM__MOCK_E_JSON, NULL, where);
+  }
+  if (err != 0)
+    return no_memory(answer, error);
+  if (!uvllm__json_is(request->root, UVLLM_JSON_OBJECT))
+    return uvllm__mock_fail_text(answer, error, UVLLM__MOCK_E_REQUEST, NULL,
+                                 "The body must be a JSON object.");
+  return 0;
+}
+
+
+static int read_body(uvllm__answer_t* answer, const uvllm__mock_endpoint_t* endpoint,
+                     uvllm__mock_request_t* request, uvllm__mock_error_t* error) {
+  answer->kind = endpoint->kind;
+  answer->variant = endpoint->variant;
+  answer->frame.framing = endpoint->framing;
+  answer->hash = uvllm__mix(answer->mock->options.seed);
+  if (parse_body(answer, request, error) != 0 ||
+      answer->shape->read(answer, request, error) != 0)
     return -1;
-  if (uvllm__mock_openai_read(answer, body, error) != 0)
+  return answer->model.err == 0 && answer->script.err == 0 ? 0 : no_memory(answer, error);
+}
+
+
+static int read_request(uvllm__answer_t* answer, const uvllm__mock_endpoint_t* endpoint,
+                        uvllm__mock_request_t* request, uvllm__mock_error_t* error) {
+  uvllm_str_t words = uvllm__http_in_header(request->in, "x-mock");
+  answer->shape = endpoint->shape;
+  if (read_ask(answer, words, error) != 0 ||
+      read_body(answer, endpoint, request, error) != 0)
     return -1;
   if (answer->ask.times > 0) {
     uint64_t key = uvllm__hash_bytes(answer->hash, words.base, words.len);
     if (uvllm__mock_seen(answer->mock, key) >= (uint64_t) answer->ask.times) {
       uvllm__answer_forget(answer);
       uvllm__ask_init(&answer->ask);
-      return uvllm__mock_openai_read(answer, body, error);
+      if (read_body(answer, endpoint, request, error) != 0)
+        return -1;
     }
   }
+  if (answer->kind == UVLLM__MOCK_GENERATE || answer->kind == UVLLM__MOCK_EMBED)
+    return uvllm__mock_admit(answer, error);
   return 0;
 }
 
 
-static int has_prefix(uvllm_str_t s, const char* prefix, uvllm_str_t* rest) {
-  size_t n = strlen(prefix);
-  if (s.len < n || memcmp(s.base, prefix, n) != 0)
-    return 0;
-  rest->base = s.base + n;
-  rest->len = s.len - n;
-  return 1;
-}
-
-
-static int read_get(uvllm__answer_t* answer, const uvllm__http_in_t* in, uvllm_str_t path,
-                    uvllm__mock_error_t* error) {
-  uvllm_str_t id = { NULL, 0 }, none = { NULL, 0 };
-  answer->kind = UVLLM__MOCK_GET;
-  answer->max_tokens = 0;
-  if (!uvllm__str_eq(path, "/v1/models"))
-    has_prefix(path, "/v1/models/", &id);
-  if (read_ask(answer, uvllm__http_in_header(in, "x-mock"), error) != 0)
+static int take_request(uvllm__answer_t* answer, const uvllm__http_in_t* in,
+                        uvllm__mock_error_t* error) {
+  uvllm__mock_request_t request;
+  target_t target;
+  request.in = in;
+  request.param = NULL;
+  memset(&request.root, 0, sizeof(request.root));
+  uvllm__path_split(uvllm__http_in_target(in), &request.path, &request.query);
+  find_target(&target, &request);
+  answer->dialect = target.dialect;
+  answer->type = target.dialect->json_type;
+  if (check_key(answer, &request, error) != 0)
     return -1;
-  if (uvllm__mock_openai_models(id.base != NULL ? id : none, &answer->script) == 0)
-    return 0;
-  set_error(error, 404, "invalid_request_error", "model_not_found");
-  error->param = "model";
-  snprintf(error->message, sizeof(error->message), "The model '%.*s' does not exist",
-           (int) (id.len < 200 ? id.len : 200), id.base);
-  return -1;
-}
-
-
-static int wrong_method(const uvllm__http_in_t* in, uvllm_str_t path,
-                        uvllm__mock_error_t* error) {
-  set_error(error, 405, "invalid_request_error", "method_not_supported");
-  snprintf(error->message, sizeof(error->message), "Not allowed to %s on %.*s",
-           llhttp_method_name((llhttp_method_t) uvllm__http_in_method(in)),
-           (int) (path.len < 200 ? path.len : 200), path.base);
-  return -1;
-}
-
-
-static int read_request(uvllm__answer_t* answer, const uvllm__http_in_t* in, uvllm_str_t path,
-                        uvllm__mock_error_t* error) {
-  unsigned int method = uvllm__http_in_method(in);
-  uvllm_str_t rest;
-  for (size_t i = 0; i < sizeof(posts) / sizeof(posts[0]); i++) {
-    if (!uvllm__str_eq(path, posts[i].path))
-      continue;
-    if (method != HTTP_POST)
-      return wrong_method(in, path, error);
-    answer->kind = (uint8_t) posts[i].kind;
-    return read_post(answer, in, error) != 0 ? -1 : admit(answer, error);
-  }
-  if (uvllm__str_eq(path, "/v1/models") || has_prefix(path, "/v1/models/", &rest))
-    return method != HTTP_GET ? wrong_method(in, path, error) : read_get(answer, in, path, error);
-  set_error(error, 404, "invalid_request_error", NULL);
-  snprintf(error->message, sizeof(error->message), "Invalid URL (%s %.*s)",
-           llhttp_method_name((llhttp_method_t) method), (int) (path.len < 200 ? path.len : 200),
-           path.base);
-  return -1;
-}
-
-
-/* ---- The mock's own pages ---- */
-
-static void send_plain(uvllm_mock_t* mock, uvllm__conn_t* conn, int status) {
-  int keep_alive = mock->event.err == 0;
-  uvllm__mock_head(mock, NULL, status, "application/json", (int64_t) mock->event.len,
-                   keep_alive);
-  if (uvllm__http_in_method(uvllm__conn_in(conn)) != HTTP_HEAD)
-    uvllm__buf_append(&mock->out, mock->event.base, mock->event.len);
-  if (mock->out.err == 0)
-    uvllm__conn_write(conn, mock->out.base, mock->out.len);
-  keep_alive &= mock->out.err == 0;
-  uvllm__buf_clear(&mock->out);
-  uvllm__conn_end(conn, keep_alive);
-}
-
-
-static void write_stats(uvllm_mock_t* mock, uvllm__buf_t* out) {
-  uvllm_mock_stats_t s;
-  uvllm_json_writer_t w;
-  uvllm_mock_stats(mock, &s);
-  const struct { const char* name; uint64_t value; } fields[] = {
-    { "requests", s.requests }, { "streams", s.streams }, { "answers_429", s.answers_429 },
-    { "answers_4xx", s.answers_4xx }, { "answers_5xx", s.answers_5xx },
-    { "max_inflight", s.max_inflight }, { "max_admitted_60s", s.max_admitted_60s },
-    { "max_admitted_tokens_60s", s.max_admitted_tokens_60s },
-    { "input_tokens", s.input_tokens }, { "output_tokens", s.output_tokens },
-    { "cancelled", s.cancelled }, { "connections", s.connections },
-    { "open_connections", s.open_connections }, { "open_streams", s.open_streams },
-    { "events", s.events }, { "lag_p99_us", s.lag_p99_us }
-  };
-  uvllm__json_writer_init(&w, out);
-  uvllm_json_begin_object(&w);
-  for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-    uvllm_json_name(&w, fields[i].name);
-    uvllm_json_write_int(&w, (int64_t) fields[i].value);
-  }
-  uvllm_json_end_object(&w);
-}
-
-
-static void on_own_page(uvllm_mock_t* mock, uvllm__conn_t* conn, uvllm_str_t path) {
-  const uvllm__http_in_t* in = uvllm__conn_in(conn);
-  uvllm__mock_error_t error;
-  int status = 200;
-  uvllm__buf_clear(&mock->event);
-  if (uvllm__str_eq(path, "/mock/stats") && uvllm__http_in_method(in) == HTTP_GET) {
-    write_stats(mock, &mock->event);
-  } else {
-    status = 404;
-    set_error(&error, status, "invalid_request_error", NULL);
-    snprintf(error.message, sizeof(error.message), "There is only GET /mock/stats.");
-    uvllm__mock_openai_error(&mock->event, &error);
-  }
-  send_plain(mock, conn, status);
+  if (target.endpoint == NULL)
+    return refuse_target(answer, &target, &request, error);
+  return read_request(answer, target.endpoint, &request, error);
 }
 
 
 void uvllm__mock_on_request(uvllm__conn_t* conn) {
   uvllm_mock_t* mock = uvllm__server_data(uvllm__conn_server(conn));
   const uvllm__http_in_t* in = uvllm__conn_in(conn);
-  uvllm_str_t path = uvllm__http_in_target(in), rest;
+  uvllm_str_t path, query;
   uvllm__mock_error_t error;
-  const char* query = memchr(path.base, '?', path.len);
-  if (query != NULL)
-    path.len = (size_t) (query - path.base);
-  if (has_prefix(path, "/mock/", &rest)) {
+  uvllm__path_split(uvllm__http_in_target(in), &path, &query);
+  if (has_prefix(path, "/mock/")) {
     uvllm__conn_set_data(conn, NULL);
-    on_own_page(mock, conn, path);
+    uvllm__mock_on_page(mock, conn, path);
     return;
   }
   mock->stats.requests++;
@@ -308,10 +273,10 @@ void uvllm__mock_on_request(uvllm__conn_t* conn) {
     uvllm__conn_set_data(conn, NULL);
     uvllm__mock_count(mock, 503);
     uvllm__buf_clear(&mock->event);
-    send_plain(mock, conn, 503);
+    uvllm__mock_send_plain(mock, conn, 503);
     return;
   }
-  int refused = check_key(mock, in, &error) != 0 || read_request(answer, in, path, &error) != 0;
+  int refused = take_request(answer, in, &error) != 0;
   uvllm__conn_drop_body(conn);
   if (refused)
     uvllm__answer_refuse(answer, &error);

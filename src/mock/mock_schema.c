@@ -1,6 +1,5 @@
-/* A trivial value that follows a JSON Schema, and the answers made of such: tool
- * calls and JSON output. A schema may refer to itself, so depth and size are
- * bounded; what lies beyond is null.
+/* A trivial value that follows a JSON Schema. A schema may refer to itself, so depth
+ * and size are bounded; what lies beyond is null.
  */
 #include "mock/mock_int.h"
 
@@ -184,135 +183,11 @@ static void value(maker_t* m, uvllm_json_t schema, int depth) {
 }
 
 
-int uvllm__mock_openai_value(uvllm_json_t root, uvllm_json_t schema, uvllm__buf_t* out) {
+int uvllm__mock_schema_value(uvllm_json_t root, uvllm_json_t schema, uvllm__buf_t* out) {
   maker_t m;
   m.root = root;
   m.out = out;
   uvllm__json_writer_init(&m.w, out);
   value(&m, schema, 0);
   return uvllm_json_writer_error(&m.w);
-}
-
-
-/* ---- Tool calls and JSON output ---- */
-
-static int bad(uvllm__mock_error_t* error, const char* param, const char* what) {
-  error->status = 400;
-  error->type = "invalid_request_error";
-  error->code = "invalid_value";
-  error->param = param;
-  snprintf(error->message, sizeof(error->message), "%s", what);
-  return -1;
-}
-
-
-static void count_tokens(uvllm__mock_call_t* call, uint32_t first) {
-  call->first = first;
-  call->ntokens = (call->text_len + UVLLM__MOCK_PIECE - 1) / UVLLM__MOCK_PIECE;
-}
-
-
-static void add_call(uvllm__answer_t* answer, uvllm_json_t function) {
-  uvllm__mock_call_t* call = &answer->calls[answer->ncalls];
-  uvllm_str_t name = uvllm_json_str(uvllm_json_get(function, "name"));
-  uvllm_json_t schema = uvllm_json_get(function, "parameters");
-  call->name = (uint32_t) answer->script.len;
-  call->name_len = (uint32_t) name.len;
-  uvllm__buf_append(&answer->script, name.base, name.len);
-  call->text = (uint32_t) answer->script.len;
-  if (uvllm_json_type_of(schema) == UVLLM_JSON_OBJECT)
-    uvllm__mock_openai_value(schema, schema, &answer->script);
-  else
-    uvllm__buf_str(&answer->script, "{}");
-  call->text_len = (uint32_t) answer->script.len - call->text;
-  uvllm__mock_call_t* before = answer->ncalls != 0 ? call - 1 : NULL;
-  count_tokens(call, before != NULL ? before->first + before->ntokens : 0);
-  answer->ncalls++;
-}
-
-
-/* The function that is to be called; its type is NONE if no call is due. */
-static uvllm_json_t tool_named(uvllm_json_t tools, uvllm_str_t name) {
-  uint32_t it = 0;
-  uvllm_str_t ignored;
-  uvllm_json_t tool;
-  while (uvllm_json_next(tools, &it, &ignored, &tool)) {
-    uvllm_str_t own = uvllm_json_str(uvllm_json_path(tool, "function.name"));
-    if (own.len == name.len && own.base != NULL && memcmp(own.base, name.base, own.len) == 0)
-      return uvllm_json_get(tool, "function");
-  }
-  return uvllm_json_get(tools, "");
-}
-
-
-static int must_call(const uvllm__answer_t* answer, uvllm_json_t choice) {
-  return answer->ask.tool > 0 || uvllm__str_eq(uvllm_json_str(choice), "required") ||
-         uvllm__str_eq(uvllm_json_str(uvllm_json_path(choice, "allowed_tools.mode")), "required");
-}
-
-
-static int read_tools(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
-  uvllm_json_t tools = uvllm_json_get(root, "tools");
-  uvllm_json_t choice = uvllm_json_get(root, "tool_choice");
-  uvllm_str_t named = uvllm_json_str(uvllm_json_path(choice, "function.name"));
-  uvllm_json_t tool;
-  uint32_t it = 0;
-  size_t ntools = 0;
-  for (; uvllm_json_next(tools, &it, NULL, &tool); ntools++)
-    if (uvllm_json_type_of(uvllm_json_get(tool, "type")) != UVLLM_JSON_STRING)
-      return bad(error, "tools", "Missing required parameter: 'tools[].type'.");
-  if (named.base != NULL) {
-    uvllm_json_t function = tool_named(tools, named);
-    if (uvllm_json_type_of(function) == UVLLM_JSON_NONE)
-      return bad(error, "tool_choice", "Tool choice names a function that is not in 'tools'.");
-    answer->named_tool = 1;
-    add_call(answer, function);
-    return 0;
-  }
-  if (!must_call(answer, choice))
-    return 0;
-  if (ntools == 0)
-    return bad(error, "tools", "A tool call was required, and there are no 'tools'.");
-  size_t ncalls = answer->ask.tool > 0 ? (size_t) answer->ask.tool : 1;
-  for (size_t i = 0; i < ncalls; i++) {
-    uvllm_json_t function = uvllm_json_get(uvllm_json_at(tools, i % ntools), "function");
-    if (uvllm_json_type_of(uvllm_json_get(function, "name")) != UVLLM_JSON_STRING)
-      return bad(error, "tools", "Missing required parameter: 'tools[].function.name'.");
-    add_call(answer, function);
-  }
-  return 0;
-}
-
-
-static int read_format(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
-  uvllm_json_t format = uvllm_json_get(root, "response_format");
-  uvllm_str_t type = uvllm_json_str(uvllm_json_get(format, "type"));
-  if (type.base == NULL || uvllm__str_eq(type, "text"))
-    return 0;
-  if (uvllm__str_eq(type, "json_object")) {
-    uvllm__buf_str(&answer->script, "{\"answer\":\"text\"}");
-  } else if (uvllm__str_eq(type, "json_schema")) {
-    uvllm_json_t schema = uvllm_json_path(format, "json_schema.schema");
-    if (uvllm_json_type_of(uvllm_json_path(format, "json_schema.name")) != UVLLM_JSON_STRING)
-      return bad(error, "response_format", "Missing parameter: response_format.json_schema.name.");
-    if (uvllm_json_type_of(schema) == UVLLM_JSON_OBJECT)
-      uvllm__mock_openai_value(schema, schema, &answer->script);
-    else
-      uvllm__buf_str(&answer->script, "{}");
-  } else {
-    return bad(error, "response_format", "Invalid value for 'response_format.type'.");
-  }
-  answer->has_script = 1;
-  answer->calls[0].text = 0;
-  answer->calls[0].text_len = (uint32_t) answer->script.len;
-  count_tokens(&answer->calls[0], 0);
-  return 0;
-}
-
-
-int uvllm__mock_openai_script(uvllm__answer_t* answer, uvllm_json_t root,
-                         uvllm__mock_error_t* error) {
-  if (read_tools(answer, root, error) != 0)
-    return -1;
-  return answer->ncalls != 0 ? 0 : read_format(answer, root, error);
 }

@@ -72,60 +72,111 @@ static void must_be_json(uvllm_json_parser_t* parser, uvllm__buf_t* buf) {
   uvllm__buf_clear(buf);
 }
 
-static void render(uvllm__answer_t* a, uvllm_json_parser_t* parser) {
-  uvllm__buf_t* out = &a->mock->event;
-  a->ntokens = a->has_script || a->ncalls != 0 ? uvllm__mock_openai_length(a) : 3;
-  if (a->max_tokens < a->ntokens)
-    a->ntokens = a->max_tokens;
-  if (a->kind == UVLLM__MOCK_EMBED) {
-    a->dimensions = a->dimensions < 4 ? a->dimensions : 4;
-    uvllm__mock_openai_embeddings(a, out);
-    must_be_json(parser, out);
-    return;
+/* A stream as it stands in mock->out: lines or server-sent events. */
+static void must_be_events(uvllm_json_parser_t* parser, uvllm__buf_t* out) {
+  assert(out->err == 0);
+  for (size_t at = 0; at < out->len; ) {
+    const char* eol = memchr(out->base + at, '\n', out->len - at);
+    assert(eol != NULL);
+    uvllm_str_t line = { out->base + at, (size_t) (eol - out->base) - at };
+    at += line.len + 1;
+    if (line.len > 6 && memcmp(line.base, "data: ", 6) == 0) {
+      line.base += 6;
+      line.len -= 6;
+    }
+    if (line.len != 0 && line.base[0] == '{')
+      assert(uvllm_json_parse(parser, line, NULL, NULL) == 0);
   }
-  a->nchoices = a->nchoices < 3 ? a->nchoices : 3;
-  uvllm__mock_openai_whole(a, out);
-  must_be_json(parser, out);
-  uvllm__mock_openai_prefix(a);
-  for (uint64_t i = 0; i < a->ntokens && i < 300; i++) {
-    if (uvllm__mock_openai_call(a, 0, i, out))
-      must_be_json(parser, out);
-    uvllm__mock_openai_token(a, 0, i, out);
-    must_be_json(parser, out);
-  }
-  if (uvllm__mock_openai_last(a, 0, out))
-    must_be_json(parser, out);
-  if (uvllm__mock_openai_usage(a, out))
-    must_be_json(parser, out);
+  uvllm__buf_clear(out);
 }
 
-static void answer(uvllm_str_t body, int kind) {
+static void render(uvllm__answer_t* a, uvllm_json_parser_t* parser) {
+  uvllm__buf_t* out = &a->mock->out;
+  int streams = a->stream;
+  a->ask.tokens = 3;
+  a->dimensions = a->dimensions < 4 ? a->dimensions : 4;
+  a->nchoices = a->nchoices < 3 ? a->nchoices : 3;
+  uvllm__answer_set_length(a);
+  a->ntokens = a->ntokens < 300 ? a->ntokens : 300;
+  a->stream = 0;
+  if (a->kind == UVLLM__MOCK_FIXED)
+    uvllm__buf_append(out, a->script.base, a->script.len);
+  else
+    a->shape->whole(a, out);
+  if (out->len != 0) /* some answer with nothing */
+    must_be_json(parser, out);
+  if (!streams)
+    return;
+  a->stream = 1;
+  uvllm__stream_begin(a);
+  while (a->next_token < a->ntokens)
+    uvllm__stream_token(a);
+  uvllm__stream_end(a);
+  must_be_events(parser, out);
+}
+
+#define REFERENCE(name) &uvllm__mock_##name,
+static const uvllm__mock_dialect_t* const dialects[] = { UVLLM__MOCK_DIALECTS(REFERENCE) };
+enum { NDIALECTS = sizeof(dialects) / sizeof(dialects[0]) };
+
+/* The endpoint of that number among those that read a body; counted from the table's
+ * end, so that the corpus stays as it is when a dialect is added at its top. */
+static const uvllm__mock_endpoint_t* endpoint_of(unsigned int n,
+                                                 const uvllm__mock_dialect_t** dialect) {
+  for (;;)
+    for (size_t d = NDIALECTS; d-- != 0; )
+      for (size_t i = 0; i < dialects[d]->nendpoints; i++)
+        if (dialects[d]->endpoints[i].method == HTTP_POST && n-- == 0) {
+          *dialect = dialects[d];
+          return &dialects[d]->endpoints[i];
+        }
+}
+
+static void read_and_render(uvllm__answer_t* a, const uvllm__mock_endpoint_t* endpoint,
+                            uvllm_str_t body, uvllm_json_parser_t* parser) {
+  uvllm__mock_request_t request;
+  uvllm__mock_error_t error;
+  memset(&request, 0, sizeof(request));
+  request.param = "model";
+  if (uvllm_json_parse(a->mock->parser, body, &request.root, NULL) != 0 ||
+      uvllm_json_type_of(request.root) != UVLLM_JSON_OBJECT)
+    return;
+  if (endpoint->shape->read(a, &request, &error) == 0) {
+    render(a, parser);
+  } else {
+    assert(error.status >= 400 && error.message[0] != '\0');
+    a->dialect->put_error(a, &error, &a->mock->event);
+    must_be_json(parser, &a->mock->event);
+  }
+}
+
+static void answer(uvllm_str_t body, unsigned int n) {
   uvllm_mock_t mock;
   uvllm__answer_t a;
-  uvllm__mock_error_t error;
+  const uvllm__mock_endpoint_t* endpoint;
   memset(&mock, 0, sizeof(mock));
   memset(&a, 0, sizeof(a));
-  uvllm__buf_t* bufs[] = { &mock.event, &a.model, &a.script, &a.prefix };
-  for (size_t i = 0; i < 4; i++)
+  uvllm__buf_t* bufs[] = { &mock.out, &mock.event, &mock.broken, &a.model, &a.script, &a.prefix,
+                           &a.tail };
+  enum { NBUFS = sizeof(bufs) / sizeof(bufs[0]) };
+  for (size_t i = 0; i < NBUFS; i++)
     uvllm__buf_init(bufs[i], &uvllm__alloc_default, SIZE_MAX);
   uvllm_json_parser_t* parser;
   if (uvllm_json_parser_new(&mock.parser, NULL) != 0 || uvllm_json_parser_new(&parser, NULL) != 0)
     abort();
+  endpoint = endpoint_of(n, &a.dialect);
   a.mock = &mock;
-  a.kind = (uint8_t) kind;
+  a.shape = endpoint->shape;
+  a.kind = endpoint->kind;
+  a.variant = endpoint->variant;
+  a.frame.framing = endpoint->framing;
   a.nchoices = a.nprompts = 1;
   a.max_tokens = UINT64_MAX;
   uvllm__ask_init(&a.ask);
-  if (uvllm__mock_openai_read(&a, body, &error) == 0) {
-    render(&a, parser);
-  } else {
-    assert(error.status == 400 && error.message[0] != '\0');
-    uvllm__mock_openai_error(&mock.event, &error);
-    must_be_json(parser, &mock.event);
-  }
+  read_and_render(&a, endpoint, body, parser);
   uvllm_json_parser_free(mock.parser);
   uvllm_json_parser_free(parser);
-  for (size_t i = 0; i < 4; i++)
+  for (size_t i = 0; i < NBUFS; i++)
     uvllm__buf_free(bufs[i]);
 }
 
@@ -134,8 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   uvllm_str_t text = { (const char*) data + 1, size - 1 };
   if (*data >= 0x80) { /* a body alone */
-    answer(text, *data & 0x40 ? UVLLM__MOCK_CHAT : *data & 1 ? UVLLM__MOCK_COMPLETION
-                                                             : UVLLM__MOCK_EMBED);
+    answer(text, *data & 0x7f);
     return 0;
   }
   if (*data == 0) {

@@ -1,0 +1,19 @@
+/* The OpenAI dialect's own files: others that speak it may take its shapes. */
+#ifndef UVLLM_SRC_MOCK_MOCK_OPENAI_H
+#define UVLLM_SRC_MOCK_MOCK_OPENAI_H
+
+#include "mock/mock_dialect.h"
+
+enum { UVLLM__OPENAI_USAGE = 1, UVLLM__OPENAI_OBFUSCATE = 2, UVLLM__OPENAI_BASE64 = 4 };
+
+extern const uvllm__mock_shape_t uvllm__mock_openai_chat, uvllm__mock_openai_completion;
+
+int uvllm__mock_openai_read_chat(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                                 uvllm__mock_error_t* error);
+int uvllm__mock_openai_read_completion(uvllm__answer_t* answer,
+                                       const uvllm__mock_request_t* request,
+                                       uvllm__mock_error_t* error);
+int uvllm__mock_openai_read_embed(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                                  uvllm__mock_error_t* error);
+
+#endif
