@@ -32,7 +32,7 @@ typedef struct run_s {
   const byte_t* text;
   size_t at, len;
   node_t *nodes, *top; /* top: the next that is free */
-  node_t* limit;       /* from here on there is no room for two */
+  node_t* limit;       /* from here on there is no room */
   uint32_t depth;      /* how many containers are open */
   uint32_t open;       /* the innermost of them */
   int in_object;       /* what it is */
@@ -56,7 +56,7 @@ static void scratch_free(uvllm_json_parser_t* s, uvllm__json_chunk_t* chunk) {
 /* Forget the text before. One large text must not hold its memory for ever:
  * what is large is given back when the new text is far smaller. */
 static void forget(uvllm_json_parser_t* s, size_t len) {
-  s->n = 0;
+  s->n = s->ndecoded = 0;
   if (s->scratch != NULL) {
     scratch_free(s, s->scratch->next);
     s->scratch->next = NULL;
@@ -70,6 +70,11 @@ static void forget(uvllm_json_parser_t* s, size_t len) {
     uvllm__free(&s->alloc, s->nodes);
     s->nodes = NULL;
     s->cap = 0;
+  }
+  if (s->decoded_cap > KEEP_BYTES / sizeof(*s->decoded) && len < s->decoded_cap / 16) {
+    uvllm__free(&s->alloc, s->decoded);
+    s->decoded = NULL;
+    s->decoded_cap = 0;
   }
 }
 
@@ -91,11 +96,12 @@ void uvllm_json_parser_free(uvllm_json_parser_t* parser) {
   const uvllm_alloc_t a = parser->alloc;
   scratch_free(parser, parser->scratch);
   uvllm__free(&a, parser->nodes);
+  uvllm__free(&a, parser->decoded);
   uvllm__free(&a, parser);
 }
 
 
-/* Room for two more nodes at least. */
+/* Room for one more node at least. */
 static __attribute__((noinline)) int grow(uvllm_json_parser_t* s) {
   const size_t cap = s->cap < NODES_MIN ? NODES_MIN : (size_t) s->cap * 2;
   node_t* nodes = NULL;
@@ -112,12 +118,12 @@ static __attribute__((noinline)) int grow(uvllm_json_parser_t* s) {
 INLINE void use_nodes(run_t* r, const uvllm_json_parser_t* s, size_t used) {
   r->nodes = s->nodes;
   r->top = s->cap != 0 ? s->nodes + used : NULL;
-  r->limit = s->cap != 0 ? s->nodes + s->cap - 1 : NULL;
+  r->limit = s->cap != 0 ? s->nodes + s->cap : NULL;
 }
 
 
-/* A node for what stands at r->at, and room for one more; NULL without memory.
- * Its end is the caller's to set. */
+/* A node for what stands at r->at, NULL without memory. Its end is the caller's to
+ * set. */
 INLINE node_t* push(run_t* r, uint32_t kind) {
   if (__builtin_expect(r->top >= r->limit, 0)) {
     const size_t used = (size_t) (r->top - r->nodes);
@@ -128,8 +134,8 @@ INLINE node_t* push(run_t* r, uint32_t kind) {
   }
   node_t* node = r->top++;
   assert(node != NULL); /* below the limit there is memory */
-  node->v.start = (uint32_t) r->at;
-  node->v.kind = kind;
+  node->start = (uint32_t) r->at;
+  node->kind = kind;
   return node;
 }
 
@@ -190,14 +196,14 @@ static __attribute__((noinline)) size_t read_rest(uvllm__json_window_t* w, size_
     at = uvllm__json_window_find(w, at, &high);
     if (at < w->len && w->text[at] == '"')
       break;
-    node->v.kind |= UVLLM__JSON_ESCAPED;
+    node->kind |= UVLLM__JSON_ESCAPED;
     if (at == w->len || w->text[at] != '\\' || (at++, skip_escape(w, &at)) != 0) {
-      node->v.kind = UVLLM_JSON_NONE;
+      node->kind = UVLLM_JSON_NONE;
       break;
     }
   }
   if (high != 0)
-    node->v.kind |= UVLLM__JSON_HIGH;
+    node->kind |= UVLLM__JSON_HIGH;
   return at;
 }
 
@@ -212,13 +218,12 @@ INLINE int read_string(run_t* r) {
     r->at = near + 1;
   } else {
     r->at = read_rest(r->window, r->at + 1, node);
-    if ((node->v.kind & UVLLM__JSON_TYPE) == UVLLM_JSON_NONE)
+    if ((node->kind & UVLLM__JSON_TYPE) == UVLLM_JSON_NONE)
       return -1;
     r->at++;
-    if (node->v.kind != UVLLM_JSON_STRING)
-      r->top++->decoded = (uvllm_str_t) { NULL, 0 };
+    node->next = 0;
   }
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -254,7 +259,7 @@ INLINE int read_number(run_t* r) {
     if (read_digits(r) != 0)
       return -1;
   }
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -269,7 +274,7 @@ INLINE int read_word(run_t* r, const char* word, size_t len, uvllm_json_type typ
     return -1;
   }
   r->at += len;
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -279,7 +284,7 @@ INLINE int open_container(run_t* r, uvllm_json_type type) {
   node_t* node = r->depth < UVLLM_JSON_DEPTH ? push(r, type) : NULL;
   if (node == NULL)
     return -1;
-  node->v.next = r->open;
+  node->next = r->open;
   r->open = (uint32_t) (node - r->nodes);
   r->in_object = type == UVLLM_JSON_OBJECT;
   r->depth++;
@@ -291,12 +296,12 @@ INLINE int open_container(run_t* r, uvllm_json_type type) {
 /* r->at is on the bracket that closes the innermost container. */
 INLINE void close_container(run_t* r) {
   node_t* node = &r->nodes[r->open];
-  r->open = node->v.next; /* the root's is itself */
-  r->in_object = r->nodes[r->open].v.kind == UVLLM_JSON_OBJECT;
-  node->v.next = (uint32_t) (r->top - r->nodes);
+  r->open = node->next; /* the root's is itself */
+  r->in_object = r->nodes[r->open].kind == UVLLM_JSON_OBJECT;
+  node->next = (uint32_t) (r->top - r->nodes);
   r->depth--;
   r->at++;
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
 }
 
 

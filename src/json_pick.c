@@ -20,21 +20,11 @@ static inline size_t index_of(const char* base, size_t len, const uvllm_str_t* n
 
 /* A name with escapes or beyond ASCII. */
 static __attribute__((noinline)) size_t index_of_decoded(uvllm_json_t object, uint32_t at,
-                                                         const uvllm_str_t* names, size_t n,
-                                                         uvllm_json_t* value) {
+                                                         const uvllm_str_t* names, size_t n) {
   uvllm_str_t name;
   uint32_t it = at;
-  uvllm_json_next(object, &it, &name, value);
+  uvllm_json_next(object, &it, &name, NULL);
   return name.len != 0 ? index_of(name.base, name.len, names, n) : n;
-}
-
-
-/* The index of the node behind a value. */
-static inline uint32_t behind(const node_t* nodes, uint32_t at) {
-  const uint32_t kind = nodes[at].v.kind;
-  if ((kind & UVLLM__JSON_TYPE) >= UVLLM_JSON_ARRAY)
-    return nodes[at].v.next;
-  return at + ((kind & (UVLLM__JSON_ESCAPED | UVLLM__JSON_HIGH)) != 0 ? 2 : 1);
 }
 
 
@@ -46,18 +36,17 @@ void uvllm__json_pick(uvllm_json_t object, const uvllm_str_t* names, size_t n,
     return;
   const uvllm_json_parser_t* parser = object.parser;
   const node_t* nodes = parser->nodes;
-  const uint32_t end = node->v.next;
-  for (uint32_t at = object.index + 1; at < end;) {
-    const node_t* member = &nodes[at];
-    const size_t len = member->v.end - member->v.start - 2;
-    uvllm_json_t value = { parser, at + 1 };
+  const node_t* end = nodes + node->next;
+  for (const node_t* member = node + 1; member < end;) {
+    const size_t len = member->end - member->start - 2;
+    uvllm_json_t value = { parser, (uint32_t) (member + 1 - nodes) };
     size_t i = n;
-    if ((member->v.kind & ~(uint32_t) UVLLM__JSON_TYPE) != 0)
-      i = index_of_decoded(object, at, names, n, &value);
+    if ((member->kind & ~(uint32_t) UVLLM__JSON_TYPE) != 0)
+      i = index_of_decoded(object, value.index - 1, names, n);
     else if (len != 0)
-      i = index_of(parser->text + member->v.start + 1, len, names, n);
+      i = index_of(parser->text + member->start + 1, len, names, n);
     if (i < n)
       values[i] = value;
-    at = behind(nodes, value.index);
+    member = uvllm__json_behind(nodes, member + 1);
   }
 }
