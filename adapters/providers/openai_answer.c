@@ -20,13 +20,14 @@ static void set_add(set_t* set, uint32_t i) {
 }
 
 
-static int is_string(uvllm_json_t v) {
-  return uvllm_json_type_of(v) == UVLLM_JSON_STRING;
+/* Most of what is asked for is absent. */
+static inline int is_a(uvllm_json_type type, uvllm_json_t v) {
+  return v.parser != NULL && uvllm_json_type_of(v) == type;
 }
 
 
-static int is_object(uvllm_json_t v) {
-  return uvllm_json_type_of(v) == UVLLM_JSON_OBJECT;
+static inline int is_object(uvllm_json_t v) {
+  return is_a(UVLLM_JSON_OBJECT, v);
 }
 
 
@@ -100,17 +101,21 @@ void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit) {
 
 /* ---- Content ---- */
 
-static void emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_json_t text,
-                 uvllm_emit_t* to) {
-  if (is_string(text))
-    uvllm_emit_text(to, choice, type, uvllm__openai_str(s, text));
+/* A string that is not empty is told. Gives its length, 0 for anything else. */
+static size_t emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_json_t v,
+                   uvllm_emit_t* to) {
+  if (v.parser == NULL)
+    return 0;
+  const uvllm_str_t text = uvllm__openai_str(s, v);
+  if (text.len != 0)
+    uvllm_emit_text(to, choice, type, text);
+  return text.len;
 }
 
 
 static void take_refusal(uvllm__openai_t* s, uint32_t choice, uvllm_json_t refusal,
                          uvllm_emit_t* to) {
-  emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to);
-  if (is_string(refusal) && uvllm_json_str(refusal).len != 0)
+  if (emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to) != 0)
     set_add(&s->refused, choice);
 }
 
@@ -121,7 +126,7 @@ static void take_thinking(uvllm__openai_t* s, uint32_t choice, uvllm_json_t thin
   uvllm_json_t part;
   uint32_t it = 0;
   emit(s, choice, UVLLM_EVENT_REASONING, thinking, to);
-  if (uvllm_json_type_of(thinking) == UVLLM_JSON_ARRAY)
+  if (is_a(UVLLM_JSON_ARRAY, thinking))
     while (uvllm_json_next(thinking, &it, NULL, &part))
       emit(s, choice, UVLLM_EVENT_REASONING, uvllm_json_get(part, "text"), to);
 }
@@ -145,10 +150,10 @@ static void take_parts(uvllm__openai_t* s, uint32_t choice, uvllm_json_t parts,
 /* What is said in audio counts as text where no text is given. */
 static void take_content(uvllm__openai_t* s, uint32_t choice, uvllm_json_t content,
                          uvllm_json_t audio, uvllm_emit_t* to) {
-  if (uvllm_json_type_of(content) == UVLLM_JSON_ARRAY)
+  if (emit(s, choice, UVLLM_EVENT_TEXT, content, to) != 0)
+    return;
+  if (is_a(UVLLM_JSON_ARRAY, content))
     take_parts(s, choice, content, to);
-  else if (is_string(content) && uvllm_json_str(content).len != 0)
-    emit(s, choice, UVLLM_EVENT_TEXT, content, to);
   else if (is_object(audio))
     emit(s, choice, UVLLM_EVENT_TEXT, uvllm_json_get(audio, "transcript"), to);
 }
@@ -180,9 +185,8 @@ static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t messa
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
-  const int has_first = is_string(v[REASONING_CONTENT]) &&
-                        uvllm_json_str(v[REASONING_CONTENT]).len != 0;
-  emit(s, choice, UVLLM_EVENT_REASONING, v[has_first ? REASONING_CONTENT : REASONING], to);
+  if (emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING_CONTENT], to) == 0)
+    emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
   take_refusal(s, choice, v[REFUSAL], to);
   if (uvllm__openai_tools(s, choice, v[TOOL_CALLS], whole, to))
@@ -267,7 +271,7 @@ static int take_choice(uvllm__openai_t* s, uvllm_json_t choice, uint32_t positio
   if (uvllm__openai_is_fault(v[ERROR], none))
     return uvllm__openai_fault(s, choice, to);
   const uint32_t i = index_of(v[INDEX], position);
-  const int only_text = s->op == UVLLM_COMPLETION && is_string(v[TEXT]);
+  const int only_text = s->op == UVLLM_COMPLETION && is_a(UVLLM_JSON_STRING, v[TEXT]);
   set_add(&s->seen, i);
   s->beyond |= i >= UVLLM__OPENAI_CHOICES;
   if (!only_text && is_object(v[DELTA])) /* a message beside it would say all again */
@@ -285,7 +289,7 @@ static int take_choices(uvllm__openai_t* s, uvllm_json_t choices, uint32_t* n,
   uvllm_json_t choice;
   uint32_t it = 0;
   int err = 0;
-  if (uvllm_json_type_of(choices) != UVLLM_JSON_ARRAY)
+  if (!is_a(UVLLM_JSON_ARRAY, choices))
     return 0;
   while (err == 0 && uvllm_json_next(choices, &it, NULL, &choice))
     if (is_object(choice))
