@@ -222,27 +222,6 @@ int uvllm_json_bool(uvllm_json_t v, int otherwise) {
 
 /* ---- Lookups ------------------------------------------------------------------ */
 
-static inline uint64_t load(const char* p, size_t n) {
-  uint64_t w = 0;
-  memcpy(&w, p, n);
-  return w;
-}
-
-
-/* Names are short: compared without a call, the last bytes perhaps twice. */
-static inline int same_bytes(const char* a, const char* b, size_t n) {
-  if (n >= 8) {
-    for (size_t i = 0; i < n - 8; i += 8)
-      if (load(a + i, 8) != load(b + i, 8))
-        return 0;
-    return load(a + n - 8, 8) == load(b + n - 8, 8);
-  }
-  if (n >= 4)
-    return load(a, 4) == load(b, 4) && load(a + n - 4, 4) == load(b + n - 4, 4);
-  return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
-}
-
-
 /* A name that must be decoded first. */
 static __attribute__((noinline)) int decoded_is(const uvllm_json_parser_t* s, const node_t* node,
                                                 uvllm_str_t name) {
@@ -262,7 +241,7 @@ static uvllm_json_t get(uvllm_json_t v, uvllm_str_t name) {
       if (decoded_is(v.parser, member, name))
         found = value;
     } else if (member->end - member->start == name.len + 2 &&
-               same_bytes(v.parser->text + member->start + 1, name.base, name.len)) {
+               uvllm__json_same_name(v.parser->text + member->start + 1, name.base, name.len)) {
       found = value;
     }
     member = uvllm__json_behind(nodes, value);
