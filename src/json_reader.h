@@ -18,7 +18,8 @@ enum {
 };
 
 typedef struct uvllm__json_node_s {
-  uint32_t start, end; /* in the text; of a string with its quotes */
+  uint32_t start, end; /* in the text; of a string with its quotes; of a container
+                          there is only the start */
   uint32_t next;       /* of a container; while it is open: what it stands in.
                           Of a string that is not plain: where it is in `decoded`,
                           if what is there says that it is this node's */
@@ -37,6 +38,8 @@ typedef struct uvllm__json_chunk_s {
   char bytes[];
 } uvllm__json_chunk_t;
 
+typedef struct uvllm__json_model_s uvllm__json_model_t; /* json_like.c */
+
 struct uvllm_json_parser_s {
   const char* text;
   uvllm__json_node_t* nodes; /* the root is node 0 */
@@ -44,8 +47,20 @@ struct uvllm_json_parser_s {
   uvllm__json_decoded_t* decoded;
   uint32_t ndecoded, decoded_cap;
   uvllm__json_chunk_t* scratch;
+  uvllm__json_model_t* model; /* NULL until it is needed */
+  int modelled;               /* not 0: the nodes are of its text */
   uvllm_alloc_t alloc;
 };
+
+/* What was decoded, and what was parsed, becomes void. A text of `len` bytes comes
+ * next. */
+void uvllm__json_forget(uvllm_json_parser_t* s, size_t len);
+void uvllm__json_forget_nodes(uvllm_json_parser_t* s, size_t len);
+/* Room for one more node at least: 0 or UV_ENOMEM. */
+int uvllm__json_grow(uvllm_json_parser_t* s);
+/* The scalar at `at`: fills in the node, gives where it ends; 0 if there is none. */
+size_t uvllm__json_read_scalar(const unsigned char* text, size_t at, size_t len,
+                               uvllm__json_node_t* node);
 
 /* NULL if v is absent or void. */
 static inline uvllm__json_node_t* uvllm__json_node(uvllm_json_t v) {

@@ -206,11 +206,26 @@ uvllm_str_t uvllm_json_str(uvllm_json_t v) {
 }
 
 
+/* Where a value ends. Behind the last one in a container there are only brackets and
+ * white space: as many brackets as there are containers with the same last one. */
+static uint32_t end_of(const uvllm_json_parser_t* s, const node_t* node) {
+  if (!uvllm__json_is_container(node))
+    return node->end;
+  const node_t* last = s->nodes + node->next - 1;
+  uint32_t at = uvllm__json_is_container(last) ? last->start + 1 : last->end, nopen = 1;
+  for (const node_t* inner = node + 1; inner <= last; inner++)
+    nopen += uvllm__json_is_container(inner) && inner->next == node->next;
+  for (; nopen != 0; at++)
+    nopen -= s->text[at] == ']' || s->text[at] == '}';
+  return at;
+}
+
+
 uvllm_str_t uvllm_json_raw(uvllm_json_t v) {
   const node_t* node = uvllm__json_node(v);
   if (node == NULL)
     return no_str;
-  return (uvllm_str_t) { v.parser->text + node->start, node->end - node->start };
+  return (uvllm_str_t) { v.parser->text + node->start, end_of(v.parser, node) - node->start };
 }
 
 

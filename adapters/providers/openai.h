@@ -15,6 +15,7 @@
 #define UVLLM_ADAPTERS_OPENAI_H
 
 #include "dialects.h" /* declares uvllm__openai_ops */
+#include "json_like.h"
 #include "json_pick.h"
 #include "mem.h"
 #include "uvllm/provider.h"
