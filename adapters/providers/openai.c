@@ -141,7 +141,8 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   const uvllm_str_t text = skip_space(f->data);
   uvllm_json_t root;
   size_t at = 0;
-  uvllm__openai_flush_limits(s, emit);
+  if (s->limits_due)
+    uvllm__openai_flush_limits(s, emit);
   if (s->done)
     return UVLLM_COMPLETE;
   if (s->half)
@@ -161,7 +162,8 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
 
 static int end(void* state, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  uvllm__openai_flush_limits(s, emit);
+  if (s->limits_due)
+    uvllm__openai_flush_limits(s, emit);
   if (s->done || s->op == UVLLM_RAW)
     return UVLLM_COMPLETE;
   return !s->half && uvllm__openai_is_finished(s) ? UVLLM_COMPLETE : UVLLM_ETRUNCATED;

@@ -37,6 +37,16 @@ typedef struct uvllm__openai_call_s {
   uint32_t key;   /* of its id, or of its name where there is no id; 0: neither */
 } uvllm__openai_call_t;
 
+/* What the event at hand said: texts (the last of them is kept); or anything else,
+ * even if it was known already. */
+typedef struct uvllm__openai_told_s {
+  uint32_t ntexts;
+  int others;
+  uvllm_json_t value;
+  uint32_t choice;
+  uvllm_event_type type;
+} uvllm__openai_told_t;
+
 typedef struct uvllm__openai_limit_s {
   int64_t limit, remaining, reset_ms;
   unsigned int seen; /* a bit for each of the three; all: told */
@@ -55,7 +65,9 @@ typedef struct uvllm__openai_s { /* the state of one attempt */
   int beyond;        /* a choice that the sets cannot hold was seen */
   int no_memory;     /* a string could not be decoded: UV_ENOMEM */
   uvllm__openai_set_t seen, finished, tools, refused;
+  uvllm__openai_told_t told;
   uvllm__openai_limit_t limits[2]; /* requests, tokens */
+  int limits_due;                  /* a header of theirs came, and they are not told */
   uvllm__openai_call_t calls[UVLLM__OPENAI_CALLS];
   char media_type[32];
 } uvllm__openai_t;
@@ -82,7 +94,7 @@ int uvllm__openai_tools(uvllm__openai_t* s, uint32_t choice, uvllm_json_t calls,
 void uvllm__openai_header(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit);
 /* Keep what the body is: "text/html". */
 void uvllm__openai_media_type(uvllm__openai_t* s, uvllm_str_t type);
-/* Tell the limits of which not all headers came. */
+/* Tell the limits of which not all headers came: when limits_due is set. */
 void uvllm__openai_flush_limits(uvllm__openai_t* s, uvllm_emit_t* emit);
 
 /* Whether members "error" and "object" say that something failed. */

@@ -82,6 +82,7 @@ static void tell_limit(uvllm__openai_t* s, int of_tokens, uvllm_emit_t* emit) {
 void uvllm__openai_flush_limits(uvllm__openai_t* s, uvllm_emit_t* emit) {
   tell_limit(s, 0, emit);
   tell_limit(s, 1, emit);
+  s->limits_due = 0;
 }
 
 
@@ -97,6 +98,7 @@ static void take_limit(uvllm__openai_t* s, uvllm_str_t name, uvllm_str_t value,
     return;
   uvllm__openai_limit_t* l = &s->limits[of_tokens];
   l->seen |= bit;
+  s->limits_due = 1;
   if (bit == LIMIT)
     l->limit = parse_count(value);
   else if (bit == REMAINING)
