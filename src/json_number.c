@@ -93,8 +93,8 @@ int64_t uvllm_json_int(uvllm_json_t v, int64_t otherwise) {
   const node_t* node = uvllm__json_node_as(v, UVLLM_JSON_NUMBER);
   if (node == NULL)
     return otherwise;
-  const char* start = v.parser->text + node->v.start;
-  const char* end = v.parser->text + node->v.end;
+  const char* start = v.parser->text + node->start;
+  const char* end = v.parser->text + node->end;
   const int negative = *start == '-';
   int64_t n = 0;
   int fits = 1;
@@ -168,7 +168,7 @@ double uvllm_json_num(uvllm_json_t v, double otherwise) {
   double value = 0;
   if (node == NULL)
     return otherwise;
-  const decimal_t d = read_decimal(v.parser->text + node->v.start, v.parser->text + node->v.end);
+  const decimal_t d = read_decimal(v.parser->text + node->start, v.parser->text + node->end);
   if (d.digits != NULL && !small_decimal(&d, &value))
     value = large_decimal(&d);
   return d.negative ? -value : value;

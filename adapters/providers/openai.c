@@ -157,7 +157,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   }
   if (s->framing == UVLLM_FRAME_SSE && starts_with(text, "[DONE]"))
     return uvllm__openai_done(s, emit);
-  const int err = uvllm_json_parse(uvllm_emit_parser(emit), text, &root, &at);
+  const int err = uvllm__json_parse_like(uvllm_emit_parser(emit), text, &root, &at);
   if (err != 0)
     return err == UVLLM_EPROTO ? not_json(s, text, at, emit) : err;
   return take_json(s, f, root, emit);

@@ -1,5 +1,6 @@
 /* Any bytes as an answer to any request in the OpenAI dialect: nothing crashes,
- * and the same is told however the bytes were cut.
+ * and the same is told however the bytes were cut, and whether or not the parser
+ * knows the events before.
  *
  * The first byte is the op, the second the kind of answer ('s' a stream, 'j' a
  * whole one, 'e' an error), the third the size of the reads; the rest is the
@@ -20,6 +21,7 @@ typedef struct listener_s {
   const uvllm_provider_ops_t* ops;
   void* state;
   uint64_t heard; /* a hash of all that was told */
+  int forgets;    /* has a new parser for each frame */
 } listener_t;
 
 
@@ -169,6 +171,11 @@ static uvllm_str_t take_headers(listener_t* l, uvllm_str_t bytes) {
 
 static int on_frame(void* ctx, const uvllm_frame_t* frame) {
   listener_t* l = ctx;
+  if (l->forgets) {
+    uvllm_json_parser_free(l->emit.parser);
+    if (uvllm_json_parser_new(&l->emit.parser, NULL) != 0)
+      abort();
+  }
   return l->ops->frame(l->state, frame, &l->emit);
 }
 
@@ -202,9 +209,10 @@ static int answer(listener_t* l, int is_stream, uvllm_str_t bytes, size_t step) 
 }
 
 
-static uint64_t run(uvllm_op op, int kind, uvllm_str_t bytes, size_t step) {
+static uint64_t run(uvllm_op op, int kind, uvllm_str_t bytes, size_t step, int forgets) {
   listener_t l;
   begin(&l, op);
+  l.forgets = forgets;
   bytes = take_headers(&l, bytes);
   const int rc = kind == 'e' ? l.ops->error(l.state, 400 + (int) (step % 200), bytes, &l.emit)
                              : answer(&l, kind == 's', bytes, step);
@@ -227,8 +235,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uvllm_op op = ops[data[0] % 5];
   const uvllm_str_t bytes = { (const char*) data + 3, size - 3 };
   const size_t step = data[2] != 0 ? data[2] : 1;
-  const uint64_t cut = run(op, data[1], bytes, step);
-  if (data[1] != 'e' && cut != run(op, data[1], bytes, size))
+  const uint64_t cut = run(op, data[1], bytes, step, 1);
+  if (data[1] != 'e' && cut != run(op, data[1], bytes, size, 0))
     abort();
   return 0;
 }
