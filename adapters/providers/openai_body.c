@@ -17,48 +17,57 @@ typedef struct body_s {
   uvllm_json_writer_t* w;
   uvllm_json_t given, extra; /* body_json and extra_json, or absent */
   int wrapped;               /* json_schema has a name or a schema within */
-  const char* own[MAX_OWN];  /* the names that are the fields' to write */
   size_t nown;
+  uvllm_str_t own[MAX_OWN];  /* the names that are the fields' to write */
 } body_t;
+
+#define NAME(literal) ((uvllm_str_t) UVLLM_STR(literal))
 
 
 /* ---- Merging ---- */
+
+static int same(uvllm_str_t a, uvllm_str_t b) {
+  return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
+}
+
 
 static uvllm_json_t member(uvllm_json_t object, uvllm_str_t wanted) {
   uvllm_json_t value, found = { NULL, 0 };
   uvllm_str_t name;
   uint32_t it = 0;
+  if (object.parser == NULL)
+    return found;
   while (uvllm_json_next(object, &it, &name, &value))
-    if (name.len == wanted.len && memcmp(name.base, wanted.base, name.len) == 0)
+    if (same(name, wanted))
       found = value;
   return found;
 }
 
 
-static int has(uvllm_json_t object, const char* name) {
-  return uvllm_json_type_of(uvllm_json_get(object, name)) != UVLLM_JSON_NONE;
+static int has(uvllm_json_t object, uvllm_str_t name) {
+  return member(object, name).parser != NULL;
 }
 
 
 /* From here on the name is not copied from body_json. */
-static void claim(body_t* b, const char* name) {
+static void claim(body_t* b, uvllm_str_t name) {
   b->own[b->nown++] = name;
 }
 
 
 /* 1: the member's name is written, its value is due. 0: extra_json has it. */
-static int begins(body_t* b, const char* name) {
+static int begins(body_t* b, uvllm_str_t name) {
   claim(b, name);
   if (has(b->extra, name))
     return 0;
-  uvllm_json_name(b->w, name);
+  uvllm_json_name_str(b->w, name);
   return 1;
 }
 
 
 static int is_own(const body_t* b, uvllm_str_t name) {
   for (size_t i = 0; i < b->nown; i++)
-    if (uvllm__str_eq(name, b->own[i]))
+    if (same(name, b->own[i]))
       return 1;
   return 0;
 }
@@ -70,13 +79,14 @@ static void copy_members(body_t* b, uvllm_json_t from, int is_extra) {
   uvllm_json_t value;
   uvllm_str_t name;
   uint32_t it = 0;
+  if (from.parser == NULL)
+    return;
   while (uvllm_json_next(from, &it, &name, &value)) {
     const int own = is_own(b, name);
     const int null = uvllm_json_type_of(value) == UVLLM_JSON_NULL;
     if (member(from, name).index != value.index)
       continue; /* a later one of the same name counts */
-    if (is_extra ? own && null
-                 : own || uvllm_json_type_of(member(b->extra, name)) != UVLLM_JSON_NONE)
+    if (is_extra ? own && null : own || has(b->extra, name))
       continue;
     uvllm_json_name_str(b->w, name);
     uvllm_json_write_raw(b->w, uvllm_json_raw(value));
@@ -86,25 +96,25 @@ static void copy_members(body_t* b, uvllm_json_t from, int is_extra) {
 
 /* ---- Members ---- */
 
-static void put_str(body_t* b, const char* name, const char* value) {
+static void put_str(body_t* b, uvllm_str_t name, const char* value) {
   if (value != NULL && begins(b, name))
     uvllm_json_write_str(b->w, uvllm__str(value));
 }
 
 
-static void put_raw(body_t* b, const char* name, uvllm_str_t json) {
+static void put_raw(body_t* b, uvllm_str_t name, uvllm_str_t json) {
   if (json.base != NULL && begins(b, name))
     uvllm_json_write_raw(b->w, json);
 }
 
 
-static void put_count(body_t* b, const char* name, uint32_t value) {
+static void put_count(body_t* b, uvllm_str_t name, uint32_t value) {
   if (value != 0 && begins(b, name))
     uvllm_json_write_int(b->w, value);
 }
 
 
-static void put_num(body_t* b, const char* name, double value) {
+static void put_num(body_t* b, uvllm_str_t name, double value) {
   if (!isnan(value) && begins(b, name))
     uvllm_json_write_num(b->w, value);
 }
@@ -137,10 +147,11 @@ static int is_openai(uvllm_str_t url) {
 /* Models that reason refuse max_tokens; other vendors know nothing else. Only one
  * of the two is ever sent. */
 static void put_max_tokens(body_t* b) {
-  static const char* const names[] = { "max_tokens", "max_completion_tokens" };
-  const int newer = b->r->op == UVLLM_CHAT && is_openai(b->attempt->base_url);
+  static const uvllm_str_t names[] = { UVLLM_STR("max_tokens"),
+                                       UVLLM_STR("max_completion_tokens") };
   if (b->r->max_tokens == 0)
     return;
+  const int newer = b->r->op == UVLLM_CHAT && is_openai(b->attempt->base_url);
   claim(b, names[!newer]);
   if (!has(b->extra, names[!newer]))
     put_count(b, names[newer], b->r->max_tokens);
@@ -150,7 +161,7 @@ static void put_max_tokens(body_t* b) {
 
 
 static void put_stop(body_t* b) {
-  if (b->r->stop == NULL || !begins(b, "stop"))
+  if (b->r->stop == NULL || !begins(b, NAME("stop")))
     return;
   uvllm_json_begin_array(b->w);
   for (const char* const* stop = b->r->stop; *stop != NULL; stop++)
@@ -160,7 +171,7 @@ static void put_stop(body_t* b) {
 
 
 static void put_schema(body_t* b) {
-  if (b->r->json_schema.base == NULL || !begins(b, "response_format"))
+  if (b->r->json_schema.base == NULL || !begins(b, NAME("response_format")))
     return;
   uvllm_json_begin_object(b->w);
   uvllm_json_name(b->w, "type");
@@ -184,7 +195,7 @@ static void put_schema(body_t* b) {
 
 static void put_tool_choice(body_t* b) {
   const uvllm_str_t choice = b->r->tool_choice_json;
-  if (choice.base == NULL || !begins(b, "tool_choice"))
+  if (choice.base == NULL || !begins(b, NAME("tool_choice")))
     return;
   if (choice.len != 0 && choice.base[0] >= 'a' && choice.base[0] <= 'z')
     uvllm_json_write_str(b->w, choice);
@@ -195,13 +206,13 @@ static void put_tool_choice(body_t* b) {
 
 static void put_stream(body_t* b) {
   if ((b->r->flags & UVLLM_STREAM) == 0) {
-    claim(b, "stream");
-    claim(b, "stream_options");
+    claim(b, NAME("stream"));
+    claim(b, NAME("stream_options"));
     return;
   }
-  if (begins(b, "stream"))
+  if (begins(b, NAME("stream")))
     uvllm_json_write_bool(b->w, 1);
-  if (begins(b, "stream_options")) {
+  if (begins(b, NAME("stream_options"))) {
     uvllm_json_begin_object(b->w);
     uvllm_json_name(b->w, "include_usage");
     uvllm_json_write_bool(b->w, 1);
@@ -212,21 +223,22 @@ static void put_stream(body_t* b) {
 
 /* ---- Messages ---- */
 
-static void put_member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value) {
+static void put_member(uvllm_json_writer_t* w, uvllm_str_t name, uvllm_str_t value) {
   if (value.base == NULL)
     return;
-  uvllm_json_name(w, name);
+  uvllm_json_name_str(w, name);
   uvllm_json_write_str(w, value);
 }
 
 
 static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
-  static const char* const roles[] = { "system", "user", "assistant", "tool" };
+  static const uvllm_str_t roles[] = { UVLLM_STR("system"), UVLLM_STR("user"),
+                                       UVLLM_STR("assistant"), UVLLM_STR("tool") };
   uvllm_json_begin_object(w);
-  put_member(w, "role", uvllm__str(roles[m->role]));
-  put_member(w, "name", m->name);
-  put_member(w, "tool_call_id", m->tool_call_id);
-  uvllm_json_name(w, "content");
+  put_member(w, NAME("role"), roles[m->role]);
+  put_member(w, NAME("name"), m->name);
+  put_member(w, NAME("tool_call_id"), m->tool_call_id);
+  uvllm_json_name_str(w, NAME("content"));
   if (m->parts_json.base != NULL)
     uvllm_json_write_raw(w, m->parts_json);
   else
@@ -240,7 +252,7 @@ static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
 
 
 static void put_messages(body_t* b) {
-  if (b->r->nmessages == 0 || !begins(b, "messages"))
+  if (b->r->nmessages == 0 || !begins(b, NAME("messages")))
     return;
   uvllm_json_begin_array(b->w);
   for (size_t i = 0; i < b->r->nmessages; i++)
@@ -250,13 +262,13 @@ static void put_messages(body_t* b) {
 
 
 static void put_prompt(body_t* b) {
-  if (b->r->nmessages != 0 && begins(b, "prompt"))
+  if (b->r->nmessages != 0 && begins(b, NAME("prompt")))
     uvllm_json_write_str(b->w, b->r->messages[0].text);
 }
 
 
 static void put_inputs(body_t* b) {
-  if (b->r->nmessages == 0 || !begins(b, "input"))
+  if (b->r->nmessages == 0 || !begins(b, NAME("input")))
     return;
   if (b->r->nmessages == 1) {
     uvllm_json_write_str(b->w, b->r->messages[0].text);
@@ -273,17 +285,17 @@ static void put_inputs(body_t* b) {
  * body: there it must be what they asked for. */
 static void put_encoding(body_t* b) {
   const int ours = b->r->body_json.base == NULL && (b->r->flags & UVLLM_BODY) == 0;
-  put_str(b, "encoding_format", ours ? "base64" : NULL);
+  put_str(b, NAME("encoding_format"), ours ? "base64" : NULL);
 }
 
 
 static void put_fields(body_t* b) {
   const uvllm_request_t* r = b->r;
-  if (b->attempt->model.base != NULL && begins(b, "model"))
+  if (b->attempt->model.base != NULL && begins(b, NAME("model")))
     uvllm_json_write_str(b->w, b->attempt->model);
   if (r->op == UVLLM_EMBED) {
     put_inputs(b);
-    put_count(b, "dimensions", r->dimensions);
+    put_count(b, NAME("dimensions"), r->dimensions);
     put_encoding(b);
     return;
   }
@@ -293,18 +305,18 @@ static void put_fields(body_t* b) {
     put_prompt(b);
   put_stream(b);
   put_max_tokens(b);
-  put_count(b, "n", r->n);
-  put_num(b, "temperature", r->temperature);
-  put_num(b, "top_p", r->top_p);
-  put_num(b, "frequency_penalty", r->frequency_penalty);
-  put_num(b, "presence_penalty", r->presence_penalty);
-  if (r->seed != INT64_MIN && begins(b, "seed"))
+  put_count(b, NAME("n"), r->n);
+  put_num(b, NAME("temperature"), r->temperature);
+  put_num(b, NAME("top_p"), r->top_p);
+  put_num(b, NAME("frequency_penalty"), r->frequency_penalty);
+  put_num(b, NAME("presence_penalty"), r->presence_penalty);
+  if (r->seed != INT64_MIN && begins(b, NAME("seed")))
     uvllm_json_write_int(b->w, r->seed);
   put_stop(b);
-  put_str(b, "reasoning_effort", r->reasoning_effort);
-  put_str(b, "service_tier", r->service_tier);
+  put_str(b, NAME("reasoning_effort"), r->reasoning_effort);
+  put_str(b, NAME("service_tier"), r->service_tier);
   put_schema(b);
-  put_raw(b, "tools", r->tools_json);
+  put_raw(b, NAME("tools"), r->tools_json);
   put_tool_choice(b);
 }
 
@@ -349,9 +361,13 @@ int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   const uvllm_alloc_t* alloc = uvllm_http_alloc(http);
   uvllm_json_parser_t *first = NULL, *second = NULL;
   uvllm_json_t schema = { NULL, 0 };
-  body_t b = { .attempt = attempt, .r = r };
+  body_t b; /* not all of it is needed */
+  b.attempt = attempt;
+  b.r = r;
+  b.given = b.extra = schema;
+  b.nown = 0;
   int err = parse(&first, alloc, r->json_schema, &schema);
-  b.wrapped = has(schema, "schema") || has(schema, "name");
+  b.wrapped = has(schema, NAME("schema")) || has(schema, NAME("name"));
   if (err == 0)
     err = parse(&first, alloc, r->body_json, &b.given);
   if (err == 0)
