@@ -6,6 +6,7 @@
  * every choice has said why it finished.
  */
 #include "openai.h"
+#include "http_build.h"
 
 #include <stdio.h>
 
@@ -35,9 +36,12 @@ static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   const uvllm_request_t* r = attempt->request;
   const int has_body = r->op == UVLLM_RAW ? r->raw_body.base != NULL : r->op != UVLLM_MODELS;
   if (has_body)
-    uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
-  uvllm_http_header(http, "Accept", uvllm__str(r->op == UVLLM_RAW ? "*/*" : "application/json"));
-  uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
+    UVLLM__HTTP_CONSTANT(http, "Content-Type", "application/json");
+  if (r->op == UVLLM_RAW)
+    UVLLM__HTTP_CONSTANT(http, "Accept", "*/*");
+  else
+    UVLLM__HTTP_CONSTANT(http, "Accept", "application/json");
+  UVLLM__HTTP_CONSTANT(http, "User-Agent", "uvllm/" UVLLM_VERSION_STRING);
   if (attempt->key.len != 0)
     uvllm_http_secret(http, "Authorization", "Bearer ", attempt->key);
 }
