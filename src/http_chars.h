@@ -28,6 +28,21 @@ static inline int uvllm__is_field_value(uvllm_str_t s) {
   return 1;
 }
 
+/* Whether a field's name, a token, is the wanted one, which has letters, digits and
+ * dashes: these and no others in a token are the same but for the bit of the case. */
+static inline int uvllm__is_name(uvllm_str_t name, const char* wanted) {
+  const uint64_t letter_case = UVLLM__WORD_ONES * 0x20;
+  const size_t n = strlen(wanted);
+  uint64_t differs = 0;
+  size_t i = 0;
+  if (name.len != n)
+    return 0;
+  for (; n - i >= 8; i += 8)
+    differs |= uvllm__word(name.base + i) ^ uvllm__word(wanted + i);
+  differs |= uvllm__word_of(name.base + i, n - i) ^ uvllm__word_of(wanted + i, n - i);
+  return (differs & ~letter_case) == 0;
+}
+
 static inline uvllm_str_t uvllm__trim_blanks(uvllm_str_t s) {
   while (s.len != 0 && (s.base[0] == ' ' || s.base[0] == '\t')) {
     s.base++;

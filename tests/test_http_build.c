@@ -186,6 +186,22 @@ static void sees_every_byte_of_a_path(void** state) {
       }
 }
 
+static void names_are_the_same_in_any_case(void** state) {
+  (void) state;
+  static const char wanted[] = "x-ratelimit-limit2";
+  char name[sizeof(wanted)];
+  for (size_t at = 0; at < sizeof(wanted) - 1; at++)
+    for (const char* c = "!#$%&'*+-.09AZ^_`az|~xX2"; *c != '\0'; c++) {
+      memcpy(name, wanted, sizeof(wanted));
+      name[at] = *c;
+      const int same = *c == wanted[at] || (*c >= 'A' && *c <= 'Z' && (*c | 0x20) == wanted[at]);
+      assert_int_equal(uvllm__is_name(test_str(name), wanted), same);
+    }
+  assert_true(uvllm__is_name(test_str("TE"), "te"));
+  assert_false(uvllm__is_name(test_str(""), "te"));
+  assert_false(uvllm__is_name(test_str("te-"), "te"));
+}
+
 static void constants_replace_and_are_replaced(void** state) {
   (void) state;
   fixture_t f;
@@ -366,6 +382,7 @@ int main(void) {
     cmocka_unit_test(refuses_what_would_split_a_header),
     cmocka_unit_test(sees_every_byte_of_a_value),
     cmocka_unit_test(sees_every_byte_of_a_path),
+    cmocka_unit_test(names_are_the_same_in_any_case),
     cmocka_unit_test(constants_replace_and_are_replaced),
     cmocka_unit_test(refuses_paths_that_lead_elsewhere),
     cmocka_unit_test(refuses_methods_that_are_none),

@@ -8,6 +8,7 @@
  * minutes it is a day's.
  */
 #include "openai.h"
+#include "http_chars.h"
 #include "http_text.h"
 
 enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
@@ -15,22 +16,10 @@ enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
 #define DAY_FROM_MS (10 * 60 * 1000)
 
 
-static int same(uvllm_str_t s, const char* wanted) {
-  if (s.len != strlen(wanted))
-    return 0;
-  for (size_t i = 0; i < s.len; i++) {
-    const char c = s.base[i];
-    if ((c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c) != wanted[i])
-      return 0;
-  }
-  return 1;
-}
-
-
 /* Cuts `prefix` off if it is there. */
-static int skip(uvllm_str_t* s, const char* prefix) {
+static inline int skip(uvllm_str_t* s, const char* prefix) {
   const size_t n = strlen(prefix);
-  if (s->len < n || !same((uvllm_str_t) { s->base, n }, prefix))
+  if (s->len < n || !uvllm__is_name((uvllm_str_t) { s->base, n }, prefix))
     return 0;
   s->base += n;
   s->len -= n;
@@ -93,8 +82,8 @@ static void take_limit(uvllm__openai_t* s, uvllm_str_t name, uvllm_str_t value,
   const unsigned int bit = skip(&name, "limit-")       ? LIMIT
                            : skip(&name, "remaining-") ? REMAINING
                            : skip(&name, "reset-")     ? RESET : 0;
-  const int of_tokens = same(name, "tokens");
-  if (bit == 0 || (!of_tokens && !same(name, "requests")))
+  const int of_tokens = uvllm__is_name(name, "tokens");
+  if (bit == 0 || (!of_tokens && !uvllm__is_name(name, "requests")))
     return;
   uvllm__openai_limit_t* l = &s->limits[of_tokens];
   l->seen |= bit;
@@ -122,34 +111,60 @@ static void take_wait(uvllm__openai_t* s, int is_ms, uvllm_str_t value, uvllm_em
 }
 
 
+/* Blanks, control characters, what is not ASCII, and what parameters begin with. */
+static uint64_t ends_type(uint64_t w) {
+  return uvllm__word_has_below(w, 0x21) | uvllm__word_has(w, 0x7f) | uvllm__word_has(w, ';') |
+         uvllm__word_has_above_7f(w);
+}
+
+
 /* "Text/HTML; charset=utf-8" is "text/html". */
 void uvllm__openai_media_type(uvllm__openai_t* s, uvllm_str_t type) {
+  const size_t room = sizeof(s->media_type) - 1, most = type.len < room ? type.len : room;
   size_t n = 0;
-  while (n < type.len && n < sizeof(s->media_type) - 1 && type.base[n] != ';' &&
-         type.base[n] > ' ' && type.base[n] < 0x7f) {
-    const char c = type.base[n];
-    s->media_type[n++] = c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+  while (most - n >= 8 && !ends_type(uvllm__word(type.base + n)))
+    n += 8;
+  while (n < most && !ends_type(UVLLM__WORD_ONES * (unsigned char) type.base[n]))
+    n++;
+  memset(s->media_type, 0, sizeof(s->media_type));
+  if (n != 0)
+    memcpy(s->media_type, type.base, n);
+  for (size_t i = 0; i < sizeof(s->media_type); i++) { /* all of it, at once */
+    const char c = s->media_type[i];
+    s->media_type[i] = (char) (c | (c >= 'A' && c <= 'Z' ? 0x20 : 0));
   }
-  s->media_type[n] = '\0';
+}
+
+
+static void take_other(uvllm__openai_t* s, uvllm_str_t name, uvllm_str_t value,
+                       uvllm_emit_t* emit) {
+  if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
+    take_limit(s, name, value, emit);
+  else if (uvllm__is_name(name, "x-request-id"))
+    uvllm_emit_request_id(emit, value);
+  else if (uvllm__is_name(name, "x-should-retry"))
+    s->should_retry = uvllm__is_name(value, "true") ? 1 : uvllm__is_name(value, "false") ? 2 : 0;
 }
 
 
 void uvllm__openai_header(void* state, uvllm_str_t name, uvllm_str_t value,
                           uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
-  if (first != 'x' && first != 'r' && first != 'c')
-    return; /* most of them */
-  if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
-    take_limit(s, name, value, emit);
-  else if (same(name, "x-request-id"))
-    uvllm_emit_request_id(emit, value);
-  else if (same(name, "retry-after-ms"))
-    take_wait(s, 1, value, emit);
-  else if (same(name, "retry-after"))
-    take_wait(s, 0, value, emit);
-  else if (same(name, "x-should-retry"))
-    s->should_retry = same(value, "true") ? 1 : same(value, "false") ? 2 : 0;
-  else if (same(name, "content-type"))
-    uvllm__openai_media_type(s, value);
+  switch (name.len != 0 ? name.base[0] | 0x20 : '\0') {
+    case 'c':
+      if (uvllm__is_name(name, "content-type"))
+        uvllm__openai_media_type(s, value);
+      break;
+    case 'r':
+      if (uvllm__is_name(name, "retry-after-ms"))
+        take_wait(s, 1, value, emit);
+      else if (uvllm__is_name(name, "retry-after"))
+        take_wait(s, 0, value, emit);
+      break;
+    case 'x':
+      take_other(s, name, value, emit);
+      break;
+    default: /* most of them */
+      break;
+  }
 }
