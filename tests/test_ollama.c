@@ -6,6 +6,7 @@
 #endif
 #include "core.h"
 #include "provider_conformance.h"
+#include "script.h"
 
 #define TOOLS                                                                       \
   "[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":{"     \
@@ -125,6 +126,34 @@ static void thinking_and_cached_tokens_are_told(void** state) {
   assert_string_equal(told.replay, ""); /* there is no call that it led to */
   assert_int_equal(seen.usage.cached_input_tokens, 4);
   assert_int_equal(seen.usage.input_tokens, 5);
+  core_end(&c);
+}
+
+/* As older servers do for a prompt that was cached whole. */
+static void a_prompt_that_is_not_counted_is_estimated(void** state) {
+  (void) state;
+  static const char answer[] =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+      "{\"message\":{\"role\":\"assistant\",\"content\":\"Yes\"},\"done\":true,"
+      "\"done_reason\":\"stop\",\"eval_count\":3}";
+  core_t c;
+  script_t script;
+  uvllm_provider_options_t p;
+  char url[64];
+  core_begin(&c);
+  script_start(&script, &c.loop, answer, sizeof(answer) - 1, SCRIPT_CLOSE);
+  snprintf(url, sizeof(url), "http://127.0.0.1:%d", script.port);
+  core_provider_init(&p);
+  p.name = "ollama";
+  p.base_url = url;
+  p.price_as = "*";
+  assert_int_equal(uvllm_provider_set(c.client, &p), 0);
+  seen_t seen = run_chat(&c, NULL, 0);
+  assert_int_equal(seen.status, 0);
+  assert_true(seen.usage.input_tokens > 0);
+  assert_int_equal(seen.usage.output_tokens, 3);
+  assert_true(seen.usage.flags & UVLLM_USAGE_ESTIMATED);
+  script_stop(&script);
   core_end(&c);
 }
 
@@ -485,6 +514,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(chats_whole_and_streamed_say_the_same),
     cmocka_unit_test(thinking_and_cached_tokens_are_told),
+    cmocka_unit_test(a_prompt_that_is_not_counted_is_estimated),
     cmocka_unit_test(length_ends_a_chat),
     cmocka_unit_test(a_schema_is_followed),
     cmocka_unit_test(an_openai_body_is_translated),
