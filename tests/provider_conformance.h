@@ -57,7 +57,8 @@ static inline uvllm_op fixture__op(const char* name) {
     const char* prefix;
     uvllm_op op;
   } ops[] = { { "embed_", UVLLM_EMBED }, { "models_", UVLLM_MODELS }, { "raw_", UVLLM_RAW },
-              { "pull_", UVLLM_RAW }, { "completion_", UVLLM_COMPLETION }, { "count_", UVLLM_COUNT_TOKENS } };
+              { "pull_", UVLLM_RAW }, { "completion_", UVLLM_COMPLETION },
+              { "count_", UVLLM_COUNT_TOKENS } };
   for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
     if (strncmp(name, ops[i].prefix, strlen(ops[i].prefix)) == 0)
       return ops[i].op;

@@ -120,7 +120,8 @@ static int not_json(uvllm__ollama_t* s, uvllm_str_t text, size_t at, uvllm_emit_
 static int take_json(uvllm__ollama_t* s, uvllm_json_t root, uvllm_emit_t* emit) {
   static const uvllm_json_t none;
   if (s->half)
-    return uvllm__refuse_with(emit, UVLLM_EPROTO, "a line of the stream is JSON that ends too early");
+    return uvllm__refuse_with(emit, UVLLM_EPROTO,
+                              "a line of the stream is JSON that ends too early");
   if (s->op == UVLLM_CHAT || s->op == UVLLM_COMPLETION)
     return uvllm__ollama_chat(s, root, emit);
   if (uvllm__is_fault(uvllm_json_get(root, "error"), none))
