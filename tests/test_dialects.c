@@ -26,6 +26,9 @@
 /* A new one is a line here. */
 static const dialect_t dialects[] = {
   { .name = "openai", .path = "/v1", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
+  { .name = "ollama", .path = "/ollama", .model = "llama3.2",
+    .can = CAN_IMAGE | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_EMBED | CAN_SEED | CAN_STOP |
+           CAN_MODELS | CAN_COMPLETE },
 };
 
 enum { NDIALECTS = sizeof(dialects) / sizeof(dialects[0]) };
