@@ -86,8 +86,7 @@ static inline void fixture_begin_of(fixture_run_t* run, const fixture_source_t* 
                                     const char* name) {
   static const uvllm_message_t messages[2] = { { .text = UVLLM_STR("a") },
                                                { .text = UVLLM_STR("b") } };
-  uvllm_attempt_t attempt = { .request = &run->request, .unix_ms = FIXTURE_NOW_MS, .number = 1,
-                              .model = UVLLM_STR("m") };
+  uvllm_attempt_t attempt = { .request = &run->request, .unix_ms = FIXTURE_NOW_MS, .number = 1 };
   uvllm_http_t http;
   uvllm_request_t* r = &run->request;
   memset(run, 0, sizeof(*run));

@@ -83,8 +83,6 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   uvllm_http_header(http, "Accept", uvllm__str("application/json"));
   if (r->op == UVLLM_MODELS)
     return 0;
-  if (attempt->model.len == 0) /* the path names it */
-    return UVLLM_ENOMODEL;
   uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
   return uvllm__gemini_body(attempt, http);
 }
