@@ -190,7 +190,8 @@ static void length_schema_and_candidates(void** state) {
   run(&s);
   assert_string_equal(stop, "length");
   prepare(&s, NULL, 0);
-  s.ask.r.json_schema = test_str("{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}");
+  s.ask.r.json_schema = test_str("{\"type\":\"object\","
+      "\"properties\":{\"x\":{\"type\":\"integer\"}}}");
   run(&s);
   assert_string_equal(s.seen.result, "{\"x\":1}");
   prepare(&s, "tokens=2", UVLLM_STREAM | UVLLM_BODY);
@@ -211,8 +212,10 @@ static void an_image_goes_through(void** state) {
   begin(&s);
   prepare(&s, "tokens=2", 0);
   s.ask.message.text.base = NULL;
-  s.ask.message.parts_json = test_str("[{\"type\":\"text\",\"text\":\"What?\"},{\"type\":\"image_url\","
-                                      "\"image_url\":{\"url\":\"data:image/png;base64,iVBORw0KGgo=\"}}]");
+  s.ask.message.parts_json = test_str("[{\"type\":\"text\",\"text\":\"What?\"},"
+      "{\"type\":\"image_url\","
+                                      "\"image_url\":{\"url\":\"data:image/png;base64,"
+                                          "iVBORw0KGgo=\"}}]");
   run(&s);
   assert_int_equal(s.seen.status, 0);
   assert_int_equal(s.seen.usage.input_tokens, 2);
@@ -220,7 +223,8 @@ static void an_image_goes_through(void** state) {
 }
 
 static const char kTools[] =
-    "[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":{\"type\":\"object\","
+    "[{\"type\":\"function\",\"function\":{\"name\":\"weather\","
+        "\"parameters\":{\"type\":\"object\","
     "\"properties\":{\"city\":{\"type\":\"string\"}}}}},"
     "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}]";
 
@@ -234,7 +238,8 @@ static void tools_in_two_turns(scene_t* s, const char* model, unsigned int flags
   run(s);
   assert_int_equal(s->seen.status, 0);
   assert_string_equal(stop, "tool");
-  assert_non_null(strstr(tools, "\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":\\\"text\\\"}\""));
+  assert_non_null(strstr(tools, "\"name\":\"weather\","
+      "\"arguments\":\"{\\\"city\\\":\\\"text\\\"}\""));
   assert_int_equal(strstr(tools, "call_0_1") != NULL, !signs);
   assert_int_equal(replay[0] != '\0', signs);
   snprintf(calls, sizeof(calls), "%s", tools);
@@ -422,9 +427,12 @@ static void kept_parts_go_back_to_their_place(void** state) {
   r.messages = m;
   r.nmessages = 4;
 #define CODE "{\"executableCode\":{\"code\":\"1\"}}"
-#define CALLS "{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{}},\"thoughtSignature\":\"s2\"}"
-#define RESULTS "]},{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"id\":\"c1\",\"name\":\"f\"," \
-  "\"response\":{\"result\":\"1\"}}},{\"functionResponse\":{\"name\":\"g\",\"response\":{\"result\":\"2\"}}}]}]}"
+#define CALLS "{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{}}," \
+    "\"thoughtSignature\":\"s2\"}"
+#define RESULTS "]},{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"id\":\"c1\"," \
+    "\"name\":\"f\"," \
+    "\"response\":{\"result\":\"1\"}}},{\"functionResponse\":{\"name\":\"g\"," \
+    "\"response\":{\"result\":\"2\"}}}]}]}"
 #define SECOND ",{\"functionCall\":{\"name\":\"g\",\"args\":{}}}"
 #define LAST ",{\"text\":\"\",\"thoughtSignature\":\"s3\"}"
   builds(&r, USER ",{\"role\":\"model\",\"parts\":[{\"text\":\"aa\"},{\"text\":\"bbb\","

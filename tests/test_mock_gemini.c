@@ -6,7 +6,8 @@
 #define M3 "POST /v1beta/models/gemini-3-pro-preview"
 #define HELLO "\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hello there\"}]}]"
 #define TOOLS ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"weather\"," \
-  "\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}}," \
+  "\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{" \
+  "\"city\":{\"type\":\"string\"}}}}," \
   "{\"name\":\"now\"}]}]"
 
 static void ask_mock(world_t* w, const char* line, const char* mock, const char* body,
@@ -126,18 +127,21 @@ static void thoughts_caches_and_filters(void** state) {
   world_new(&w);
   ask_chat(&w, WHOLE, "reasoning=2,tokens=1,cached=2,filter", "", &r);
   uvllm_json_t root = json_of(r.body, r.len);
-  assert_int_equal(uvllm_json_bool(uvllm_json_path(root, "candidates.0.content.parts.0.thought"), 0), 1);
+  assert_int_equal(uvllm_json_bool(uvllm_json_path(root, "candidates.0.content.parts.0.thought"),
+      0), 1);
   assert_no_path(root, "candidates.0.content.parts.1.thought");
   assert_path(root, "candidates.0.finishReason", "SAFETY");
   assert_number(root, "usageMetadata.thoughtsTokenCount", 2);
   assert_number(root, "usageMetadata.candidatesTokenCount", 1);
   assert_number(root, "usageMetadata.cachedContentTokenCount", 2);
   reply_free(&r);
-  ask_chat(&w, WHOLE, "tokens=1", ",\"generationConfig\":{\"thinkingConfig\":{\"includeThoughts\":true}}", &r);
+  ask_chat(&w, WHOLE, "tokens=1",
+           ",\"generationConfig\":{\"thinkingConfig\":{\"includeThoughts\":true}}", &r);
   assert_number(json_of(r.body, r.len), "usageMetadata.thoughtsTokenCount", 8);
   reply_free(&r);
   ask_chat(&w, SSE, "reasoning=1,tokens=1", "", &r);
-  assert_int_equal(uvllm_json_bool(uvllm_json_path(json_event(&r, 0), "candidates.0.content.parts.0.thought"), 0), 1);
+  assert_int_equal(uvllm_json_bool(uvllm_json_path(json_event(&r, 0),
+      "candidates.0.content.parts.0.thought"), 0), 1);
   reply_free(&r);
   ask_chat(&w, WHOLE, "refusal", "", &r);
   assert_int_equal(r.status, 400);
@@ -162,15 +166,18 @@ static void calls_are_whole_and_named(void** state) {
   assert_int_equal(count_events(&r), 3);
   assert_path(json_event(&r, 0), "candidates.0.content.parts.0.functionCall.args.city", "text");
   reply_free(&r);
-  ask_chat(&w, WHOLE, "", TOOLS ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\",\"allowedFunctionNames\":[\"now\"]}}", &r);
+  ask_chat(&w, WHOLE, "", TOOLS ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\","
+      "\"allowedFunctionNames\":[\"now\"]}}", &r);
   assert_path(json_of(r.body, r.len), "candidates.0.content.parts.0.functionCall.name", "now");
   reply_free(&r);
-  ask_chat(&w, WHOLE, "reasoning=1,tool", TOOLS ",\"generationConfig\":{\"maxOutputTokens\":2}", &r);
+  ask_chat(&w, WHOLE, "reasoning=1,tool", TOOLS ",\"generationConfig\":{\"maxOutputTokens\":2}",
+      &r);
   root = json_of(r.body, r.len);
   assert_no_path(root, "candidates.0.content.parts.1");
   assert_path(root, "candidates.0.finishReason", "MAX_TOKENS");
   reply_free(&r);
-  ask_chat(&w, WHOLE, "tool", ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\",\"parameters\":{\"type\":\"OBJECT\",\"properties\":{\"n\":{\"type\":\"INTEGER\"}}}}]}]", &r);
+  ask_chat(&w, WHOLE, "tool", ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\","
+      "\"parameters\":{\"type\":\"OBJECT\",\"properties\":{\"n\":{\"type\":\"INTEGER\"}}}}]}]", &r);
   assert_number(json_of(r.body, r.len), "candidates.0.content.parts.0.functionCall.args.n", 1);
   reply_free(&r);
   world_end(&w);
@@ -179,16 +186,20 @@ static void calls_are_whole_and_named(void** state) {
 /* The third generation signs, and wants its signatures back. */
 static void signatures_must_come_back(void** state) {
   (void) state;
-#define TURN(signature) "{" TURNS(signature, "{\"functionResponse\":{\"name\":\"now\",\"response\":{}}}") "}"
-#define TURNS(signature, results) "\"contents\":[{\"parts\":[{\"text\":\"a\"}]},{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"now\"}" \
+#define TURN(signature) "{" TURNS(signature, "{\"functionResponse\":{\"name\":\"now\"," \
+    "\"response\":{}}}") "}"
+#define TURNS(signature, results) "\"contents\":[{\"parts\":[{\"text\":\"a\"}]}," \
+    "{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"now\"}" \
   signature "}]},{\"role\":\"user\",\"parts\":[" results "]}]"
   world_t w;
   reply_t r;
   world_new(&w);
   ask_mock(&w, M3 ":generateContent", "tool=2", "{" HELLO TOOLS "}", &r);
   uvllm_json_t root = json_of(r.body, r.len);
-  assert_true(uvllm_json_str(uvllm_json_path(root, "candidates.0.content.parts.0.thoughtSignature")).len != 0);
-  assert_true(uvllm_json_str(uvllm_json_path(root, "candidates.0.content.parts.1.functionCall.id")).len != 0);
+  assert_true(uvllm_json_str(uvllm_json_path(root,
+      "candidates.0.content.parts.0.thoughtSignature")).len != 0);
+  assert_true(uvllm_json_str(uvllm_json_path(root,
+      "candidates.0.content.parts.1.functionCall.id")).len != 0);
   assert_no_path(root, "candidates.0.content.parts.1.thoughtSignature");
   reply_free(&r);
   ask_mock(&w, M3 ":generateContent", "", TURN(""), &r);
@@ -219,7 +230,9 @@ static void candidates_schemas_and_limits(void** state) {
   assert_number(root, "candidates.1.index", 1);
   assert_number(root, "usageMetadata.candidatesTokenCount", 6);
   reply_free(&r);
-  ask_chat(&w, WHOLE, "", ",\"generationConfig\":{\"responseMimeType\":\"application/json\",\"responseJsonSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}}", &r);
+  ask_chat(&w, WHOLE, "", ",\"generationConfig\":{\"responseMimeType\":\"application/json\","
+      "\"responseJsonSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}}",
+      &r);
   assert_path(json_of(r.body, r.len), "candidates.0.content.parts.0.text", "{\"x\":1}");
   reply_free(&r);
   world_end(&w);
@@ -336,7 +349,8 @@ static void embeddings_one_and_many(void** state) {
   reply_t r;
   world_new(&w);
   ask(&w, E ":embedContent", "", "{" INPUT("a") "}", &r);
-  assert_int_equal(uvllm_json_count(uvllm_json_path(json_of(r.body, r.len), "embedding.values")), 4);
+  assert_int_equal(uvllm_json_count(uvllm_json_path(json_of(r.body, r.len), "embedding.values")),
+      4);
   reply_free(&r);
   ask(&w, E ":batchEmbedContents", "", "{\"requests\":[{\"model\":\"models/m\"," INPUT("a")
       "},{\"model\":\"models/m\"," INPUT("b") "}]}", &r);

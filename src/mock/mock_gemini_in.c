@@ -228,7 +228,8 @@ static int read_config(uvllm__answer_t* answer, uvllm_json_t config, uvllm__mock
     return uvllm__mock_fail(answer, error, UVLLM__MOCK_E_TYPE, "generationConfig", "an object");
   if (CHECK_NAMES(answer, config, known, error) != 0 ||
       uvllm__mock_read_int(answer, uvllm_json_get(config, "candidateCount"),
-                           "generationConfig.candidateCount", 1, MAX_CANDIDATES, 1, &n, error) != 0 ||
+                           "generationConfig.candidateCount", 1, MAX_CANDIDATES, 1, &n,
+                           error) != 0 ||
       uvllm__mock_read_int(answer, uvllm_json_get(config, "maxOutputTokens"),
                            "generationConfig.maxOutputTokens", 1, INT32_MAX, UINT64_MAX,
                            &answer->max_tokens, error) != 0)
