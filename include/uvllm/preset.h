@@ -17,6 +17,13 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ * What the Gemini dialect takes:
+ *   "version"     the API's, in the path; without it "v1beta"
+ *   "schema"      "openapi": schemas are OpenAPI's subset, and go as `parameters` and
+ *                 `responseSchema`; without it they are JSON Schemas, and go as
+ *                 `parametersJsonSchema` and `responseJsonSchema`
+ * Its extra_json goes into each input of an embedding (taskType, title). Parts of its
+ * answers that no event tells (images, code that was run) stand in replay_json.
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
