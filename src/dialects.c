@@ -7,6 +7,7 @@ static const struct {
   const uvllm_provider_ops_t* ops;
 } kDialects[] = {
   { "ollama", &uvllm__ollama_ops },
+  { "gemini", &uvllm__gemini_ops },
   { "openai", &uvllm__openai_ops },
 };
 

@@ -5,6 +5,7 @@
 #include "uvllm/provider.h"
 
 extern const uvllm_provider_ops_t uvllm__ollama_ops;
+extern const uvllm_provider_ops_t uvllm__gemini_ops;
 extern const uvllm_provider_ops_t uvllm__openai_ops;
 
 /* NULL: there is none of that name. */

@@ -41,7 +41,7 @@ void uvllm__frames_begin(uvllm__frames_t* f, uvllm_framing framing, size_t max_b
   f->max = max_bytes;
   f->data = f->name = (uvllm_str_t) { NULL, 0 };
   f->lines = 0;
-  f->bom = f->cr = f->err = 0;
+  f->bom = f->cr = f->bare = f->err = 0;
 }
 
 

@@ -22,6 +22,7 @@ typedef struct uvllm__frames_s {
   uvllm_str_t data;   /* SSE: the event's data so far; base is NULL: it is in tail */
   uvllm_str_t name;   /* SSE: likewise, in event */
   size_t lines;       /* SSE: data lines so far */
+  int bare;           /* SSE: they are JSON without a field's name */
   int bom;            /* SSE: bytes of a byte-order mark so far; 3: past the start */
   int cr;             /* SSE: the last byte was CR, a LF belongs to it */
 } uvllm__frames_t;

@@ -102,6 +102,7 @@ static int by_message(const words_t* w, int status) {
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
+    { "user location is not supported", UVLLM_EPERMISSION },
     { "invalid api token", UVLLM_EAUTH },
     { "try pulling it first", UVLLM_ENOMODEL },
     { "manifest: file does not exist", UVLLM_ENOMODEL },

@@ -40,9 +40,10 @@ static void keep(char* to, size_t size, uvllm_str_t s) {
 #define KEEP(w, field, text) keep((w)->field, sizeof((w)->field), (text))
 
 
-/* Codes are strings, or numbers, which may be an HTTP status. */
-static void read_code(words_t* w, uvllm_json_t v) {
-  if (uvllm_json_type_of(v) == UVLLM_JSON_NUMBER)
+/* Codes are strings, or numbers, which may be an HTTP status; where that has a word
+ * beside it (Google), the word is the code. */
+static void read_code(words_t* w, uvllm_json_t v, int has_word) {
+  if (uvllm_json_type_of(v) == UVLLM_JSON_NUMBER && !has_word)
     KEEP(w, code, uvllm_json_raw(v));
   KEEP(w, code, uvllm_json_str(v));
 }
@@ -129,11 +130,13 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
   KEEP(w, message, uvllm_json_str(v[TITLE]));
   KEEP(w, type, uvllm_json_str(v[TYPE]));
   KEEP(w, type, uvllm_json_str(v[ERROR_TYPE]));
-  read_code(w, v[CODE]);
-  if (uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING && status_of(v[STATUS]) == 0)
+  const int has_word = uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING &&
+                       status_of(v[STATUS]) == 0;
+  read_code(w, v[CODE], has_word);
+  if (has_word)
     KEEP(w, type, uvllm_json_str(v[STATUS])); /* Google: "RESOURCE_EXHAUSTED" */
   if (w->code[0] == '\0')
-    read_code(w, uvllm_json_get(v[INNER], "code"));
+    read_code(w, uvllm_json_get(v[INNER], "code"), 0);
   for (size_t i = CODE; i <= RAW_STATUS_CODE; i++)
     read_status(w, v[i]);
 }

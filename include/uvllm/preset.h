@@ -22,6 +22,13 @@
  *                 whole numbers: tokens of context, layers on the GPU, threads
  *   "keep_alive"  how long the model stays loaded: "10m", or seconds; negative is for
  *                 ever, 0 not at all
+ * What the Gemini dialect takes:
+ *   "version"     the API's, in the path; without it "v1beta"
+ *   "schema"      "openapi": schemas are OpenAPI's subset, and go as `parameters` and
+ *                 `responseSchema`; without it they are JSON Schemas, and go as
+ *                 `parametersJsonSchema` and `responseJsonSchema`
+ * Its extra_json goes into each input of an embedding (taskType, title). Parts of its
+ * answers that no event tells (images, code that was run) stand in replay_json.
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
