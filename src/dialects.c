@@ -6,6 +6,7 @@ static const struct {
   const char* name;
   const uvllm_provider_ops_t* ops;
 } kDialects[] = {
+  { "cohere", &uvllm__cohere_ops },
   { "openai", &uvllm__openai_ops },
 };
 

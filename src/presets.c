@@ -40,6 +40,8 @@ static const uvllm_preset_t kPresets[] = {
     .price_as = "nvidia_nim", .key_env = "NVIDIA_API_KEY" },
   { ROW, .name = "huggingface", .base_url = "https://router.huggingface.co/v1",
     .price_as = "huggingface", .key_env = "HF_TOKEN" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "cohere", .name = "cohere",
+    .base_url = "https://api.cohere.com", .model = "command-a-03-2025", .price_as = "cohere", .key_env = "CO_API_KEY" },
   { LOCAL, .name = "vllm", .base_url = "http://localhost:8000/v1", .key_env = "VLLM_API_KEY" },
   { LOCAL, .name = "llamacpp", .base_url = "http://localhost:8080/v1",
     .key_env = "LLAMA_API_KEY" },

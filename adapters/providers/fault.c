@@ -137,7 +137,10 @@ static int is_too_large(const words_t* w) {
 }
 
 
+/* Money and a month's calls (Cohere's trial keys) do not come back in time. */
 static int by_429(const words_t* w) {
+  if (find(w->message, "calls / month") != NULL)
+    return UVLLM_EQUOTA;
   return is_too_large(w) ? UVLLM_ELIMIT : UVLLM_ERATELIMIT;
 }
 
