@@ -8,6 +8,7 @@ static const struct {
 } kDialects[] = {
   { "cohere", &uvllm__cohere_ops },
   { "openai", &uvllm__openai_ops },
+  { "tgi", &uvllm__tgi_ops },
 };
 
 
