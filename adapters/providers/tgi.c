@@ -45,6 +45,9 @@ static const uvllm__rules_t kRules = {
 
 static int check(const uvllm_request_t* r, uvllm_emit_t* emit) {
   const int has_tasks = uvllm__tgi_has_tasks(uvllm_emit_param(emit, "route"));
+  if (r->op == UVLLM_CHAT)
+    return uvllm__refuse_with(emit, UVLLM_EUNSUPPORTED,
+                              "chats of TGI are OpenAI's, under /v1: preset tgi-v1");
   const int err = uvllm__check(&kRules, r, emit);
   if (err != 0)
     return err;

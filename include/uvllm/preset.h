@@ -17,6 +17,9 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ * What the TGI dialect (Hugging Face's own) takes:
+ *   "route"       "models": each model has a path, /models/{id}, and its tasks beneath, as
+ *                 hf-inference has it; without it the server is a TGI or TEI of one's own
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
