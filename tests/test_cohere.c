@@ -236,7 +236,8 @@ static void an_openai_body_goes_and_comes(void** state) {
   dialect_ask(&a, "tokens=2");
   a.r.nmessages = 0;
   a.r.flags = UVLLM_BODY;
-  a.r.body_json = test_str("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"user\":\"u\"}");
+  a.r.body_json = test_str("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],"
+                           "\"user\":\"u\"}");
   seen_t s = dialect_run(&d, &a.r);
   assert_int_equal(s.status, 0);
   assert_non_null(strstr(s.body, "\"object\":\"chat.completion\""));

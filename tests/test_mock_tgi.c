@@ -122,7 +122,8 @@ static void length_and_grammar_are_followed(void** state) {
 static void the_other_endpoints_answer(void** state) {
   (void) state;
   static const char* const embeds[] = { "POST /tgi/embed",
-                                        "POST /hf-inference/models/o/n/pipeline/feature-extraction" };
+                                        "POST /hf-inference/models/o/n/pipeline/"
+                                        "feature-extraction" };
   world_t w;
   reply_t r;
   world_new(&w);

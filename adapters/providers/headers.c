@@ -216,8 +216,10 @@ void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t valu
     take_x_ratelimit(h, name, value, emit);
   else if (skip(&name, "anthropic-ratelimit-"))
     take_anthropic(h, name, value, emit);
-  else if (skip(&name, "x-trial-endpoint-call-"))
-    take_limit(h, UVLLM__HEADERS_REQUESTS, same(name, "limit") ? LIMIT : REMAINING, value, emit);
+  else if (same(name, "x-trial-endpoint-call-limit"))
+    take_limit(h, UVLLM__HEADERS_REQUESTS, LIMIT, value, emit);
+  else if (same(name, "x-trial-endpoint-call-remaining"))
+    take_limit(h, UVLLM__HEADERS_REQUESTS, REMAINING, value, emit);
   else if (is_request_id(name)) {
     h->has_request_id = 1;
     uvllm_emit_request_id(emit, value);
