@@ -207,6 +207,12 @@ static int is_request_id(uvllm_str_t name) {
 }
 
 
+static void take_request_id(uvllm__headers_t* h, uvllm_str_t value, uvllm_emit_t* emit) {
+  h->has_request_id = 1;
+  uvllm_emit_request_id(emit, value);
+}
+
+
 void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                         uvllm_emit_t* emit) {
   const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
@@ -220,10 +226,8 @@ void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t valu
     take_limit(h, UVLLM__HEADERS_REQUESTS, LIMIT, value, emit);
   else if (same(name, "x-trial-endpoint-call-remaining"))
     take_limit(h, UVLLM__HEADERS_REQUESTS, REMAINING, value, emit);
-  else if (is_request_id(name)) {
-    h->has_request_id = 1;
-    uvllm_emit_request_id(emit, value);
-  }
+  else if (is_request_id(name))
+    take_request_id(h, value, emit);
   else if (same(name, "retry-after-ms") || same(name, "x-amz-retry-after"))
     take_wait(h, 1, value, emit);
   else if (same(name, "retry-after"))
