@@ -8,7 +8,9 @@ static const struct {
 } kDialects[] = {
   { "ollama", &uvllm__ollama_ops },
   { "gemini", &uvllm__gemini_ops },
+  { "cohere", &uvllm__cohere_ops },
   { "openai", &uvllm__openai_ops },
+  { "tgi", &uvllm__tgi_ops },
 };
 
 

@@ -17,6 +17,10 @@ static const uvllm_kv_t kTogether[] = { { "schema", "direct" } };
 /* What Ollama's /v1 would ignore in silence. */
 static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,service_tier,user" } };
 
+/* A path for each model, and its tasks beneath. */
+static const uvllm_kv_t kTasks[] = { { "route", "models" } };
+static const uvllm_kv_t kTgi[] = { { "schema", "value" } };
+
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
   { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "gemini", .name = "gemini",
@@ -43,6 +47,15 @@ static const uvllm_preset_t kPresets[] = {
     .price_as = "nvidia_nim", .key_env = "NVIDIA_API_KEY" },
   { ROW, .name = "huggingface", .base_url = "https://router.huggingface.co/v1",
     .price_as = "huggingface", .key_env = "HF_TOKEN" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "cohere", .name = "cohere",
+    .base_url = "https://api.cohere.com", .model = "command-a-03-2025", .price_as = "cohere", .key_env = "CO_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "tgi", .name = "hf-inference",
+    .base_url = "https://router.huggingface.co/hf-inference", .price_as = "huggingface",
+    .key_env = "HF_TOKEN", PARAMS(kTasks) },
+  { .size = sizeof(uvllm_preset_t), .dialect = "tgi", .name = "tgi",
+    .base_url = "http://localhost:8080", .key_env = "HF_TOKEN" },
+  { LOCAL, .name = "tgi-v1", .base_url = "http://localhost:8080/v1", .key_env = "HF_TOKEN",
+    PARAMS(kTgi) },
   { LOCAL, .name = "vllm", .base_url = "http://localhost:8000/v1", .key_env = "VLLM_API_KEY" },
   { LOCAL, .name = "llamacpp", .base_url = "http://localhost:8080/v1",
     .key_env = "LLAMA_API_KEY" },

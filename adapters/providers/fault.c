@@ -98,6 +98,8 @@ static int by_message(const words_t* w, int status) {
     { "input is too long", UVLLM_ECONTEXT },
     { "exceeds the maximum number of tokens", UVLLM_ECONTEXT },
     { "too many tokens", UVLLM_ECONTEXT },
+    { "`inputs` must have less than", UVLLM_ECONTEXT },
+    { "`inputs` tokens + `max_new_tokens` must be", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
@@ -140,7 +142,10 @@ static int is_too_large(const words_t* w) {
 }
 
 
+/* Money and a month's calls (Cohere's trial keys) do not come back in time. */
 static int by_429(const words_t* w) {
+  if (find(w->message, "calls / month") != NULL)
+    return UVLLM_EQUOTA;
   return is_too_large(w) ? UVLLM_ELIMIT : UVLLM_ERATELIMIT;
 }
 
@@ -174,7 +179,8 @@ static int by_type(const words_t* w) {
     { "validationexception", UVLLM_EREQUEST }, { "resource_exhausted", UVLLM_ERATELIMIT },
     { "failed_precondition", UVLLM_EREQUEST }, { "throttling", UVLLM_ERATELIMIT },
     { "toomanyrequests", UVLLM_ERATELIMIT },        { "not_found", UVLLM_ENOMODEL },
-    { "notfound", UVLLM_ENOMODEL },
+    { "notfound", UVLLM_ENOMODEL },         { "validation", UVLLM_EREQUEST },
+    { "template", UVLLM_EREQUEST },         { "tool_error", UVLLM_EREQUEST },
   };
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
     if (find(w->code, types[i].word) != NULL || find(w->type, types[i].word) != NULL)
@@ -205,6 +211,8 @@ static void tell(const uvllm__headers_t* h, words_t* w, int never_again, uvllm_e
   const uvllm_str_t message = { w->message, len };
   const int again = h->should_retry == 1 ? 1 : h->should_retry == 2 || never_again ? 0 : -1;
   uvllm_emit_error(emit, code[0] != '\0' ? uvllm__str(code) : none, message, again);
+  if (!h->has_wait && w->wait_s > 0 && w->wait_s < 1e6)
+    uvllm_emit_retry_after(emit, (uint64_t) (w->wait_s * 1000));
 }
 
 

@@ -115,12 +115,12 @@ static void read_text(words_t* w, uvllm_json_t v, int depth) {
 
 static void read_object(words_t* w, uvllm_json_t object, int depth) {
   enum { ERROR, MESSAGE, DETAIL, TITLE, TYPE, ERROR_TYPE, CODE, STATUS, STATUS_CODE,
-         HTTP_STATUS_CODE, RAW_STATUS_CODE, INNER, N };
+         HTTP_STATUS_CODE, RAW_STATUS_CODE, INNER, ESTIMATED_TIME, N };
   static const uvllm_str_t names[N] = {
     UVLLM_STR("error"), UVLLM_STR("message"), UVLLM_STR("detail"), UVLLM_STR("title"),
     UVLLM_STR("type"), UVLLM_STR("error_type"), UVLLM_STR("code"), UVLLM_STR("status"),
     UVLLM_STR("statusCode"), UVLLM_STR("http_status_code"), UVLLM_STR("raw_status_code"),
-    UVLLM_STR("innererror")
+    UVLLM_STR("innererror"), UVLLM_STR("estimated_time")
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(object, names, v);
@@ -130,6 +130,8 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
   KEEP(w, message, uvllm_json_str(v[TITLE]));
   KEEP(w, type, uvllm_json_str(v[TYPE]));
   KEEP(w, type, uvllm_json_str(v[ERROR_TYPE]));
+  if (w->wait_s == 0)
+    w->wait_s = uvllm_json_num(v[ESTIMATED_TIME], 0);
   const int has_word = uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING &&
                        status_of(v[STATUS]) == 0;
   read_code(w, v[CODE], has_word);

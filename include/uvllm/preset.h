@@ -29,6 +29,9 @@
  *                 `parametersJsonSchema` and `responseJsonSchema`
  * Its extra_json goes into each input of an embedding (taskType, title). Parts of its
  * answers that no event tells (images, code that was run) stand in replay_json.
+ * What the TGI dialect (Hugging Face's own) takes:
+ *   "route"       "models": each model has a path, /models/{id}, and its tasks beneath, as
+ *                 hf-inference has it; without it the server is a TGI or TEI of one's own
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */

@@ -21,7 +21,9 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
  * New ones go to the top. */
 #define UVLLM__MOCK_DIALECTS(X) \
   X(gemini) \
+  X(cohere) \
   X(ollama) \
+  X(tgi) \
   X(openai)
 
 /* ---- Errors ---- */
@@ -188,6 +190,9 @@ void uvllm__mock_usage(const uvllm__answer_t* answer, uvllm__mock_usage_t* usage
  * of 1e-7. */
 void uvllm__mock_vector(const uvllm__answer_t* answer, uint32_t input, float* out);
 void uvllm__mock_put_vector(const uvllm__answer_t* answer, uint32_t input, uvllm__buf_t* out);
+/* The same as a JSON string: base64 of little-endian floats. */
+void uvllm__mock_put_vector_base64(const uvllm__answer_t* answer, uint32_t input,
+                                   uvllm__buf_t* out);
 enum { UVLLM__MOCK_DIMENSIONS = 3072 }; /* at most */
 
 /* How many models a list has: those of the dialect, or what x-mock says. */
