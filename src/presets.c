@@ -19,6 +19,9 @@ static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,ser
 
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "anthropic", .name = "anthropic",
+    .base_url = "https://api.anthropic.com", .model = "claude-sonnet-5",
+    .key_env = "ANTHROPIC_API_KEY" },
   { ROW, .name = "openrouter", .base_url = "https://openrouter.ai/api/v1",
     .price_as = "openrouter", .key_env = "OPENROUTER_API_KEY" },
   { ROW, .name = "mistral", .base_url = "https://api.mistral.ai/v1",

@@ -99,6 +99,8 @@ static int by_message(const words_t* w, int status) {
     { "exceeds the maximum number of tokens", UVLLM_ECONTEXT },
     { "too many tokens", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
+    { "credit balance is too low", UVLLM_EQUOTA },
+    { "reached your specified api usage limits", UVLLM_EQUOTA },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
