@@ -193,7 +193,8 @@ static void an_openai_body_goes_and_comes(void** state) {
   dialect_ask(&a, "tokens=2");
   a.r.nmessages = 0;
   a.r.flags = UVLLM_BODY;
-  a.r.body_json = test_str("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"user\":\"u\"}");
+  a.r.body_json = test_str("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],"
+                           "\"user\":\"u\"}");
   seen_t s = dialect_run(&d, &a.r);
   assert_int_equal(s.status, 0);
   assert_non_null(strstr(s.body, "\"object\":\"chat.completion\""));
@@ -322,8 +323,8 @@ static const struct { const char *text, *calls, *replay, *content; } turns_back[
   /* of others, or nothing that is known */
   { "Hi", NULL, "{\"gemini\":{\"content\":[" THOUGHT "]}}", "\"Hi\"" },
   { "Hi", NULL, "{\"anthropic\":7}", "[" TEXT("Hi") "]" },
-  { "Hi", NULL, "{\"anthropic\":{\"content\":[7,{},null,{\"text\":-2},{\"text\":\"x\"},{\"text\":2}]}}",
-    "[" TEXT("Hi") "]" },
+  { "Hi", NULL, "{\"anthropic\":{\"content\":[7,{},null,{\"text\":-2},{\"text\":\"x\"},"
+                "{\"text\":2}]}}", "[" TEXT("Hi") "]" },
   { "Hi", NULL, "{\"anthropic\":{\"content\":[{\"text\":1e300}]}}", "[" TEXT("Hi") "]" },
   { "Hi", NULL, "{\"anthropic\":{\"content\":[{\"text\":2}],\"stop_reason\":\"pause_turn\"}}",
     "[" TEXT("Hi") "]" },
@@ -398,7 +399,8 @@ static void what_another_dialect_has_passed_is_refused_by_build(void** state) {
     { .role = UVLLM_USER, .parts_json = UVLLM_STR(
         "[{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"UklG\",\"format\":\"wav\"}}]") },
     { .role = UVLLM_ASSISTANT, .tool_calls_json = UVLLM_STR(
-        "[{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]") },
+        "[{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "\"arguments\":\"{\"}}]") },
   };
   for (size_t i = 0; i < 3; i++) {
     ask_t a;

@@ -294,7 +294,11 @@ static void models_come_page_by_page(void** state) {
   id "\",\"content\":[{\"type\":\"text\",\"text\":\"noon\"}]}]}"
 #define WITH(members) "{" BASE ",\"messages\":[" members "]}"
 
-static const struct { const char *line, *headers, *body; int status; const char* type; } wrongs[] = {
+static const struct {
+  const char *line, *headers, *body;
+  int status;
+  const char* type;
+} wrongs[] = {
   { "POST /v1/messages", VERSION, "{" HELLO "}", 200, NULL },
   { "POST /v1/messages", VERSION, WITH(HI "," CALL "," RESULT("t1")), 200, NULL },
   { "POST /anthropic/v1/messages", VERSION, "{" HELLO "}", 200, NULL },

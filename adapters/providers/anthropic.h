@@ -46,6 +46,9 @@ int uvllm__anthropic_turn(uvllm__anthropic_put_t* p, size_t i);
 /* The parts of message i as blocks; empty texts are left out, since they are refused. */
 int uvllm__anthropic_blocks(uvllm__anthropic_put_t* p, size_t i);
 void uvllm__anthropic_member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value);
+/* Members that the API has and OpenAI's shape has not, where they were given all the
+ * same: cache_control and others. The names end with NULL. */
+void uvllm__anthropic_pass(uvllm_json_writer_t* w, uvllm_json_t from, const char* const* names);
 
 /* max_tokens, which the API does not do without: where nobody says one, what every
  * model of that generation takes. */

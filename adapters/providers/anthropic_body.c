@@ -86,7 +86,9 @@ static int put_output(put_t* p) {
 
 static void write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
   static const uvllm_str_t anything = UVLLM_STR("{\"type\":\"object\",\"properties\":{}}");
-  const uvllm_json_t mark = uvllm_json_get(tool->json, "cache_control");
+  static const char* const passed[] = { "cache_control", "eager_input_streaming",
+                                        "input_examples", "defer_loading", "allowed_callers",
+                                        NULL };
   uvllm_json_begin_object(w);
   uvllm__anthropic_member(w, "name", tool->name);
   if (tool->description.base != NULL)
@@ -97,10 +99,7 @@ static void write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
     uvllm_json_name(w, "strict");
     uvllm_json_write_bool(w, tool->strict);
   }
-  if (uvllm_json_type_of(mark) == UVLLM_JSON_OBJECT) {
-    uvllm_json_name(w, "cache_control");
-    uvllm_json_write_raw(w, uvllm_json_raw(mark));
-  }
+  uvllm__anthropic_pass(w, tool->json, passed);
   uvllm_json_end_object(w);
 }
 

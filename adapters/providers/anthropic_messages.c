@@ -14,15 +14,18 @@ void uvllm__anthropic_member(uvllm_json_writer_t* w, const char* name, uvllm_str
 }
 
 
-/* ---- Blocks ---- */
-
-static void write_mark(uvllm_json_writer_t* w, uvllm_json_t part) {
-  const uvllm_json_t mark = uvllm_json_get(part, "cache_control");
-  if (uvllm_json_type_of(mark) != UVLLM_JSON_OBJECT)
-    return;
-  uvllm_json_name(w, "cache_control");
-  uvllm_json_write_raw(w, uvllm_json_raw(mark));
+void uvllm__anthropic_pass(uvllm_json_writer_t* w, uvllm_json_t from, const char* const* names) {
+  for (; *names != NULL; names++) {
+    const uvllm_json_t v = uvllm_json_get(from, *names);
+    if (uvllm_json_type_of(v) <= UVLLM_JSON_NULL)
+      continue;
+    uvllm_json_name(w, *names);
+    uvllm_json_write_raw(w, uvllm_json_raw(v));
+  }
 }
+
+
+/* ---- Blocks ---- */
 
 
 static void write_source(uvllm_json_writer_t* w, const uvllm__part_t* part) {
@@ -31,7 +34,8 @@ static void write_source(uvllm_json_writer_t* w, const uvllm__part_t* part) {
   uvllm_json_begin_object(w);
   if (part->data.base != NULL) {
     uvllm__anthropic_member(w, "type", uvllm__str("base64"));
-    uvllm__anthropic_member(w, "media_type", part->media_type.base != NULL ? part->media_type : pdf);
+    uvllm__anthropic_member(w, "media_type",
+                            part->media_type.base != NULL ? part->media_type : pdf);
     uvllm__anthropic_member(w, "data", part->data);
   } else if (part->url.base != NULL) {
     uvllm__anthropic_member(w, "type", uvllm__str("url"));
@@ -46,6 +50,7 @@ static void write_source(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 
 static int write_block(uvllm_json_writer_t* w, const uvllm__part_t* part) {
   static const char* const types[] = { "text", "image", NULL, "document" };
+  static const char* const passed[] = { "cache_control", "citations", "context", NULL };
   if (part->type == UVLLM__PART_AUDIO)
     return UVLLM_EUNSUPPORTED;
   if (part->type == UVLLM__PART_TEXT && part->text.len == 0)
@@ -58,7 +63,7 @@ static int write_block(uvllm_json_writer_t* w, const uvllm__part_t* part) {
     write_source(w, part);
   if (part->type == UVLLM__PART_FILE && part->filename.len != 0)
     uvllm__anthropic_member(w, "title", part->filename);
-  write_mark(w, part->json);
+  uvllm__anthropic_pass(w, part->json, passed);
   uvllm_json_end_object(w);
   return 0;
 }
