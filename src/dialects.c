@@ -11,6 +11,7 @@ static const struct {
   { "cohere", &uvllm__cohere_ops },
   { "openai", &uvllm__openai_ops },
   { "tgi", &uvllm__tgi_ops },
+  { "anthropic", &uvllm__anthropic_ops },
 };
 
 

@@ -101,6 +101,8 @@ static int by_message(const words_t* w, int status) {
     { "`inputs` must have less than", UVLLM_ECONTEXT },
     { "`inputs` tokens + `max_new_tokens` must be", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
+    { "credit balance is too low", UVLLM_EQUOTA },
+    { "reached your specified api usage limits", UVLLM_EQUOTA },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },

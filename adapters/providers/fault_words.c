@@ -139,6 +139,8 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
     KEEP(w, type, uvllm_json_str(v[STATUS])); /* Google: "RESOURCE_EXHAUSTED" */
   if (w->code[0] == '\0')
     read_code(w, uvllm_json_get(v[INNER], "code"), 0);
+  if (w->code[0] == '\0')
+    read_code(w, uvllm_json_path(object, "details.error_code"), 0); /* Anthropic */
   for (size_t i = CODE; i <= RAW_STATUS_CODE; i++)
     read_status(w, v[i]);
 }

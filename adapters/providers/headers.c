@@ -11,7 +11,7 @@
 #include "http_chars.h"
 #include "http_text.h"
 
-enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
+enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8, OF_A_MINUTE = 16 };
 
 #define DAY_FROM_MS (10 * 60 * 1000)
 
@@ -43,7 +43,7 @@ static int64_t parse_count(uvllm_str_t s) {
 
 static int is_daily(const uvllm__headers_limit_t* l) {
   const int64_t used = l->limit - l->remaining;
-  if (l->reset_ms <= 0)
+  if (l->reset_ms <= 0 || (l->seen & OF_A_MINUTE) != 0)
     return 0;
   if (l->limit > 0 && l->remaining >= 0 && used > 0)
     return (double) l->reset_ms * (double) l->limit / (double) used > DAY_FROM_MS;
@@ -115,7 +115,8 @@ static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t 
 }
 
 
-/* Behind "anthropic-ratelimit-": "input-tokens-remaining". */
+/* Behind "anthropic-ratelimit-": "input-tokens-remaining". All are of a minute, which
+ * resets in whole seconds would not tell. */
 static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                            uvllm_emit_t* emit) {
   const int what = skip(&name, "requests-")        ? UVLLM__HEADERS_REQUESTS
@@ -126,8 +127,10 @@ static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t va
   const unsigned int bit = uvllm__is_name(name, "limit")       ? LIMIT
                            : uvllm__is_name(name, "remaining") ? REMAINING
                            : uvllm__is_name(name, "reset")     ? RESET : 0;
-  if (what != UVLLM__HEADERS_LIMITS && bit != 0)
-    take_limit(h, what, bit, value, emit);
+  if (what == UVLLM__HEADERS_LIMITS || bit == 0)
+    return;
+  h->limits[what].seen |= OF_A_MINUTE;
+  take_limit(h, what, bit, value, emit);
 }
 
 

@@ -32,6 +32,22 @@
  * What the TGI dialect (Hugging Face's own) takes:
  *   "route"       "models": each model has a path, /models/{id}, and its tasks beneath, as
  *                 hf-inference has it; without it the server is a TGI or TEI of one's own
+ * What the Anthropic dialect takes as params:
+ *   "version"     the header anthropic-version; without it "2023-06-01". From
+ *                 "2026-10-21" on temperature and top_p are UVLLM_EUNSUPPORTED
+ *   "beta"        the header anthropic-beta: names with commas between
+ *   "auth"        "bearer": the key goes as "Authorization: Bearer", as those of OAuth
+ *                 always do; without it as x-api-key
+ *   "max_tokens"  for requests that say none, since the API wants one; without it
+ *                 16384, for Claude 3.5 and for models that are no Claude 8192, for
+ *                 older ones 4096
+ *   "thinking"    how a reasoning_effort is said: "adaptive" as an effort, "budget" as
+ *                 tokens, which are 20 (low), 50, 80, 90 (xhigh) or 95 (max) percent of
+ *                 max_tokens, at least 1024; without it by the model's name: models
+ *                 since Claude 4.6 take the former, older ones the latter. "none" turns
+ *                 thinking off
+ * Its replay_json has "stop_reason":"pause_turn" in it where the server has paused: the
+ * turn, sent back as it is, goes on.
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */

@@ -22,6 +22,7 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 #define UVLLM__MOCK_DIALECTS(X) \
   X(gemini) \
   X(cohere) \
+  X(anthropic) \
   X(ollama) \
   X(tgi) \
   X(openai)
