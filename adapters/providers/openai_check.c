@@ -19,44 +19,67 @@ enum {
 enum { MAX_MEMBERS = 256 }; /* of body_json and extra_json: merging is quadratic */
 
 
+/* What a request may have set, the ops that have it, and whether it is set. */
+#define FIELDS(X)                                                   \
+  X(messages, TEXT | EMBED, r->nmessages != 0)                      \
+  X(body_json, TEXT | EMBED, r->body_json.base != NULL)             \
+  X(extra_json, TEXT | EMBED, r->extra_json.base != NULL)           \
+  X(max_tokens, TEXT, r->max_tokens != 0)                           \
+  X(n, TEXT, r->n != 0)                                             \
+  X(dimensions, EMBED, r->dimensions != 0)                          \
+  X(temperature, TEXT, !isnan(r->temperature))                      \
+  X(top_p, TEXT, !isnan(r->top_p))                                  \
+  X(frequency_penalty, TEXT, !isnan(r->frequency_penalty))          \
+  X(presence_penalty, TEXT, !isnan(r->presence_penalty))            \
+  X(seed, TEXT, r->seed != INT64_MIN)                               \
+  X(stop, TEXT, r->stop != NULL)                                    \
+  X(reasoning_effort, CHAT, r->reasoning_effort != NULL)            \
+  X(service_tier, TEXT, r->service_tier != NULL)                    \
+  X(json_schema, CHAT, r->json_schema.base != NULL)                 \
+  X(tools_json, CHAT, r->tools_json.base != NULL)                   \
+  X(tool_choice_json, CHAT, r->tool_choice_json.base != NULL)       \
+  X(raw_method, RAW, r->raw_method != NULL)                         \
+  X(raw_path, RAW, r->raw_path != NULL)                             \
+  X(raw_body, RAW, r->raw_body.base != NULL)                        \
+  X(UVLLM_STREAM, TEXT | RAW, (r->flags & UVLLM_STREAM) != 0)
+
+#define NUMBER(name, ops, is_set) F_##name,
+enum { FIELDS(NUMBER) };
+
+enum { /* of their bits */
+  NUMBERS = 1 << F_temperature | 1 << F_top_p | 1 << F_frequency_penalty | 1 << F_presence_penalty,
+  JSON = 1 << F_body_json | 1 << F_extra_json | 1 << F_json_schema | 1 << F_tools_json |
+         1 << F_tool_choice_json
+};
+
+
+/* A bit for each field that is set. */
+static uint32_t fields_of(const uvllm_request_t* r) {
+  uint32_t set = 0;
+#define BIT(name, ops, is_set) set |= (uint32_t) (is_set) << F_##name;
+  FIELDS(BIT)
+  return set;
+}
+
+
 /* UVLLM_EUNSUPPORTED if a field is set that the op does not have: nothing is
  * accepted and then ignored. */
-static int check_fields(const uvllm_request_t* r, uvllm_emit_t* emit) {
+static int check_fields(const uvllm_request_t* r, uint32_t set, uvllm_emit_t* emit) {
   static const char* const ops[] = { "a chat", "a text completion", "an embedding",
                                      "a model list", "a raw request" };
-  const struct {
+#define ROW(name, ops, is_set) { #name, ops },
+  static const struct {
     const char* name;
     unsigned int ops;
-    int is_set;
-  } fields[] = {
-    { "messages", TEXT | EMBED, r->nmessages != 0 },
-    { "body_json", TEXT | EMBED, r->body_json.base != NULL },
-    { "extra_json", TEXT | EMBED, r->extra_json.base != NULL },
-    { "max_tokens", TEXT, r->max_tokens != 0 },
-    { "n", TEXT, r->n != 0 },
-    { "dimensions", EMBED, r->dimensions != 0 },
-    { "temperature", TEXT, !isnan(r->temperature) },
-    { "top_p", TEXT, !isnan(r->top_p) },
-    { "frequency_penalty", TEXT, !isnan(r->frequency_penalty) },
-    { "presence_penalty", TEXT, !isnan(r->presence_penalty) },
-    { "seed", TEXT, r->seed != INT64_MIN },
-    { "stop", TEXT, r->stop != NULL },
-    { "reasoning_effort", CHAT, r->reasoning_effort != NULL },
-    { "service_tier", TEXT, r->service_tier != NULL },
-    { "json_schema", CHAT, r->json_schema.base != NULL },
-    { "tools_json", CHAT, r->tools_json.base != NULL },
-    { "tool_choice_json", CHAT, r->tool_choice_json.base != NULL },
-    { "raw_method", RAW, r->raw_method != NULL },
-    { "raw_path", RAW, r->raw_path != NULL },
-    { "raw_body", RAW, r->raw_body.base != NULL },
-    { "UVLLM_STREAM", TEXT | RAW, (r->flags & UVLLM_STREAM) != 0 },
-  };
-  char message[96];
-  for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-    if (fields[i].is_set && (fields[i].ops & 1u << r->op) == 0) {
-      snprintf(message, sizeof(message), "%s has no %s here", ops[r->op], fields[i].name);
-      return uvllm__openai_refuse(emit, UVLLM_EUNSUPPORTED, message);
-    }
+  } fields[] = { FIELDS(ROW) };
+  for (; set != 0; set &= set - 1) {
+    const int i = __builtin_ctz(set);
+    char message[96];
+    if ((fields[i].ops & 1u << r->op) != 0)
+      continue;
+    snprintf(message, sizeof(message), "%s has no %s here", ops[r->op], fields[i].name);
+    return uvllm__openai_refuse(emit, UVLLM_EUNSUPPORTED, message);
+  }
   return 0;
 }
 
@@ -105,15 +128,18 @@ static int check_tool_choice(uvllm_emit_t* emit, uvllm_str_t text) {
 }
 
 
+static int check_number(uvllm_emit_t* emit, const char* field, double number) {
+  return isinf(number) ? refuse_field(emit, field, "is infinite") : 0;
+}
+
+
 static int check_numbers(const uvllm_request_t* r, uvllm_emit_t* emit) {
-  const double numbers[] = { r->temperature, r->top_p, r->frequency_penalty,
-                             r->presence_penalty };
-  static const char* const names[] = { "temperature", "top_p", "frequency_penalty",
-                                       "presence_penalty" };
-  for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-    if (isinf(numbers[i]))
-      return refuse_field(emit, names[i], "is infinite");
-  return 0;
+  int err = check_number(emit, "temperature", r->temperature);
+  if (err == 0)
+    err = check_number(emit, "top_p", r->top_p);
+  if (err == 0)
+    err = check_number(emit, "frequency_penalty", r->frequency_penalty);
+  return err == 0 ? check_number(emit, "presence_penalty", r->presence_penalty) : err;
 }
 
 
@@ -186,18 +212,8 @@ static int check_messages(const uvllm_request_t* r, uvllm_emit_t* emit) {
 }
 
 
-int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
-  if ((unsigned int) r->op > UVLLM_RAW)
-    return uvllm__openai_refuse(emit, UVLLM__EINVAL, "op is none that exists");
-  if (r->op == UVLLM_RAW && (r->raw_path == NULL || r->raw_path[0] != '/'))
-    return uvllm__openai_refuse(emit, UVLLM__EINVAL, "raw_path must begin with a slash");
-  int err = check_fields(r, emit);
-  if (err == 0)
-    err = check_numbers(r, emit);
-  if (err == 0)
-    err = check_messages(r, emit);
-  if (err == 0)
-    err = check_json(emit, "body_json", r->body_json, UVLLM_JSON_OBJECT);
+static int check_jsons(const uvllm_request_t* r, uvllm_emit_t* emit) {
+  int err = check_json(emit, "body_json", r->body_json, UVLLM_JSON_OBJECT);
   if (err == 0)
     err = check_json(emit, "extra_json", r->extra_json, UVLLM_JSON_OBJECT);
   if (err == 0)
@@ -205,4 +221,19 @@ int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
   if (err == 0)
     err = check_json(emit, "tools_json", r->tools_json, UVLLM_JSON_ARRAY);
   return err == 0 ? check_tool_choice(emit, r->tool_choice_json) : err;
+}
+
+
+int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
+  if ((unsigned int) r->op > UVLLM_RAW)
+    return uvllm__openai_refuse(emit, UVLLM__EINVAL, "op is none that exists");
+  if (r->op == UVLLM_RAW && (r->raw_path == NULL || r->raw_path[0] != '/'))
+    return uvllm__openai_refuse(emit, UVLLM__EINVAL, "raw_path must begin with a slash");
+  const uint32_t set = fields_of(r);
+  int err = check_fields(r, set, emit);
+  if (err == 0 && (set & NUMBERS) != 0)
+    err = check_numbers(r, emit);
+  if (err == 0)
+    err = check_messages(r, emit);
+  return err == 0 && (set & JSON) != 0 ? check_jsons(r, emit) : err;
 }
