@@ -23,12 +23,11 @@ static const char* path_of(const uvllm_request_t* r) {
 }
 
 
+/* NULL: POST, which need not be said. */
 static const char* method_of(const uvllm_request_t* r) {
-  if (r->op == UVLLM_RAW && r->raw_method != NULL)
+  if (r->op == UVLLM_RAW && (r->raw_method != NULL || r->raw_body.base != NULL))
     return r->raw_method;
-  if (r->op == UVLLM_RAW)
-    return r->raw_body.base != NULL ? "POST" : "GET";
-  return r->op == UVLLM_MODELS ? "GET" : "POST";
+  return r->op == UVLLM_MODELS || r->op == UVLLM_RAW ? "GET" : NULL;
 }
 
 
@@ -43,7 +42,7 @@ static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
     UVLLM__HTTP_CONSTANT(http, "Accept", "application/json");
   UVLLM__HTTP_CONSTANT(http, "User-Agent", "uvllm/" UVLLM_VERSION_STRING);
   if (attempt->key.len != 0)
-    uvllm_http_secret(http, "Authorization", "Bearer ", attempt->key);
+    UVLLM__HTTP_SECRET(http, "Authorization", "Bearer ", attempt->key);
 }
 
 
@@ -60,7 +59,8 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   s->op = r->op;
   s->unix_ms = attempt->unix_ms;
   s->expected = expected_of(r);
-  uvllm_http_method(http, method_of(r));
+  if (method_of(r) != NULL)
+    uvllm_http_method(http, method_of(r));
   uvllm_http_path(http, path_of(r));
   build_headers(attempt, http);
   if (r->op == UVLLM_RAW && r->raw_body.base != NULL)

@@ -6,6 +6,7 @@
  * extra_json is copied byte for byte, so members nobody here knows survive.
  */
 #include "openai.h"
+#include "json_writer.h"
 
 #include <math.h>
 
@@ -21,7 +22,7 @@ typedef struct body_s {
   uvllm_str_t own[MAX_OWN];  /* the names that are the fields' to write */
 } body_t;
 
-#define NAME(literal) ((uvllm_str_t) UVLLM_STR(literal))
+#define NAME UVLLM__JSON_NAME
 
 
 /* ---- Merging ---- */
@@ -49,18 +50,24 @@ static int has(uvllm_json_t object, uvllm_str_t name) {
 }
 
 
+/* Without its quotes and colon. */
+static uvllm_str_t bare(uvllm_str_t name) {
+  return (uvllm_str_t) { name.base + 1, name.len - 3 };
+}
+
+
 /* From here on the name is not copied from body_json. */
 static void claim(body_t* b, uvllm_str_t name) {
-  b->own[b->nown++] = name;
+  b->own[b->nown++] = bare(name);
 }
 
 
 /* 1: the member's name is written, its value is due. 0: extra_json has it. */
 static int begins(body_t* b, uvllm_str_t name) {
   claim(b, name);
-  if (has(b->extra, name))
+  if (has(b->extra, bare(name)))
     return 0;
-  uvllm_json_name_str(b->w, name);
+  uvllm__json_name_constant(b->w, name);
   return 1;
 }
 
@@ -147,13 +154,12 @@ static int is_openai(uvllm_str_t url) {
 /* Models that reason refuse max_tokens; other vendors know nothing else. Only one
  * of the two is ever sent. */
 static void put_max_tokens(body_t* b) {
-  static const uvllm_str_t names[] = { UVLLM_STR("max_tokens"),
-                                       UVLLM_STR("max_completion_tokens") };
+  const uvllm_str_t names[] = { NAME("max_tokens"), NAME("max_completion_tokens") };
   if (b->r->max_tokens == 0)
     return;
   const int newer = b->r->op == UVLLM_CHAT && is_openai(b->attempt->base_url);
   claim(b, names[!newer]);
-  if (!has(b->extra, names[!newer]))
+  if (!has(b->extra, bare(names[!newer])))
     put_count(b, names[newer], b->r->max_tokens);
   else
     claim(b, names[newer]);
@@ -174,18 +180,18 @@ static void put_schema(body_t* b) {
   if (b->r->json_schema.base == NULL || !begins(b, NAME("response_format")))
     return;
   uvllm_json_begin_object(b->w);
-  uvllm_json_name(b->w, "type");
+  uvllm__json_name_constant(b->w, NAME("type"));
   uvllm_json_write_str(b->w, uvllm__str("json_schema"));
-  uvllm_json_name(b->w, "json_schema");
+  uvllm__json_name_constant(b->w, NAME("json_schema"));
   if (b->wrapped) {
     uvllm_json_write_raw(b->w, b->r->json_schema);
   } else {
     uvllm_json_begin_object(b->w);
-    uvllm_json_name(b->w, "name");
+    uvllm__json_name_constant(b->w, NAME("name"));
     uvllm_json_write_str(b->w, uvllm__str("answer"));
-    uvllm_json_name(b->w, "strict");
+    uvllm__json_name_constant(b->w, NAME("strict"));
     uvllm_json_write_bool(b->w, 1);
-    uvllm_json_name(b->w, "schema");
+    uvllm__json_name_constant(b->w, NAME("schema"));
     uvllm_json_write_raw(b->w, b->r->json_schema);
     uvllm_json_end_object(b->w);
   }
@@ -214,7 +220,7 @@ static void put_stream(body_t* b) {
     uvllm_json_write_bool(b->w, 1);
   if (begins(b, NAME("stream_options"))) {
     uvllm_json_begin_object(b->w);
-    uvllm_json_name(b->w, "include_usage");
+    uvllm__json_name_constant(b->w, NAME("include_usage"));
     uvllm_json_write_bool(b->w, 1);
     uvllm_json_end_object(b->w);
   }
@@ -226,7 +232,7 @@ static void put_stream(body_t* b) {
 static void put_member(uvllm_json_writer_t* w, uvllm_str_t name, uvllm_str_t value) {
   if (value.base == NULL)
     return;
-  uvllm_json_name_str(w, name);
+  uvllm__json_name_constant(w, name);
   uvllm_json_write_str(w, value);
 }
 
@@ -238,13 +244,13 @@ static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
   put_member(w, NAME("role"), roles[m->role]);
   put_member(w, NAME("name"), m->name);
   put_member(w, NAME("tool_call_id"), m->tool_call_id);
-  uvllm_json_name_str(w, NAME("content"));
+  uvllm__json_name_constant(w, NAME("content"));
   if (m->parts_json.base != NULL)
     uvllm_json_write_raw(w, m->parts_json);
   else
     uvllm_json_write_str(w, m->text); /* null beside tool calls alone */
   if (m->tool_calls_json.base != NULL) {
-    uvllm_json_name(w, "tool_calls");
+    uvllm__json_name_constant(w, NAME("tool_calls"));
     uvllm_json_write_raw(w, m->tool_calls_json);
   }
   uvllm_json_end_object(w);
@@ -367,7 +373,7 @@ int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   b.given = b.extra = schema;
   b.nown = 0;
   int err = parse(&first, alloc, r->json_schema, &schema);
-  b.wrapped = has(schema, NAME("schema")) || has(schema, NAME("name"));
+  b.wrapped = has(schema, bare(NAME("schema"))) || has(schema, bare(NAME("name")));
   if (err == 0)
     err = parse(&first, alloc, r->body_json, &b.given);
   if (err == 0)
