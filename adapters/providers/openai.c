@@ -6,9 +6,8 @@
  * every choice has said why it finished.
  */
 #include "openai.h"
-#include "check.h"
-
-#include <stdio.h>
+#include "frame_json.h"
+#include "raw.h"
 
 
 static const char* path_of(const uvllm_request_t* r) {
@@ -17,28 +16,18 @@ static const char* path_of(const uvllm_request_t* r) {
     case UVLLM_COMPLETION: return "/completions";
     case UVLLM_EMBED: return "/embeddings";
     case UVLLM_MODELS: return "/models";
-    case UVLLM_RAW: return r->raw_path;
-    case UVLLM_COUNT_TOKENS: break;
+    case UVLLM_RAW: case UVLLM_COUNT_TOKENS: break;
   }
   return NULL;
 }
 
 
-static const char* method_of(const uvllm_request_t* r) {
-  if (r->op == UVLLM_RAW && r->raw_method != NULL)
-    return r->raw_method;
-  if (r->op == UVLLM_RAW)
-    return r->raw_body.base != NULL ? "POST" : "GET";
-  return r->op == UVLLM_MODELS ? "GET" : "POST";
-}
-
-
 static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
-  const uvllm_request_t* r = attempt->request;
-  const int has_body = r->op == UVLLM_RAW ? r->raw_body.base != NULL : r->op != UVLLM_MODELS;
-  if (has_body)
+  const uvllm_op op = attempt->request->op;
+  if (op != UVLLM_RAW && op != UVLLM_MODELS)
     uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
-  uvllm_http_header(http, "Accept", uvllm__str(r->op == UVLLM_RAW ? "*/*" : "application/json"));
+  if (op != UVLLM_RAW)
+    uvllm_http_header(http, "Accept", uvllm__str("application/json"));
   uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
   const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
   if (attempt->key.len != 0 && own != NULL)
@@ -61,11 +50,13 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   s->op = r->op;
   uvllm__headers_begin(&s->head, attempt);
   s->expected = expected_of(r);
-  uvllm_http_method(http, method_of(r));
-  uvllm_http_path(http, path_of(r));
+  if (r->op == UVLLM_RAW) {
+    uvllm__raw_build(r, http);
+  } else {
+    uvllm_http_method(http, r->op == UVLLM_MODELS ? "GET" : "POST");
+    uvllm_http_path(http, path_of(r));
+  }
   build_headers(attempt, http);
-  if (r->op == UVLLM_RAW && r->raw_body.base != NULL)
-    uvllm_http_body_ref(http, r->raw_body);
   return r->op == UVLLM_RAW || r->op == UVLLM_MODELS ? 0 : uvllm__openai_body(attempt, http);
 }
 
@@ -86,44 +77,9 @@ static uvllm_framing begin(void* state, int http_status, uvllm_str_t content_typ
 }
 
 
-static uvllm_str_t skip_space(uvllm_str_t s) {
-  while (s.len != 0 && (s.base[0] == ' ' || (s.base[0] >= '\t' && s.base[0] <= '\r'))) {
-    s.base++;
-    s.len--;
-  }
-  return s;
-}
-
-
 static int starts_with(uvllm_str_t s, const char* prefix) {
   const size_t n = strlen(prefix);
   return s.len >= n && memcmp(s.base, prefix, n) == 0;
-}
-
-
-/* Says where, and not what: content must not reach a log. Half an event may be
- * the last one of a stream that was cut: what comes next will tell. */
-static int not_json(uvllm__openai_t* s, uvllm_str_t text, size_t at, uvllm_emit_t* emit) {
-  char message[128];
-  const char* what = s->framing == UVLLM_FRAME_SSE ? "an event of the stream" : "the answer";
-  if (s->framing == UVLLM_FRAME_SSE && at >= text.len) {
-    s->half = 1;
-    return UVLLM_GO_ON;
-  }
-  if (text.len == 0)
-    snprintf(message, sizeof(message), "%s is empty", what);
-  else if (text.base[0] == '<')
-    snprintf(message, sizeof(message), "%s is HTML or XML, not JSON", what);
-  else if (starts_with(text, "data:"))
-    snprintf(message, sizeof(message), "a stream was sent as %s",
-             s->head.media_type[0] != '\0' ? s->head.media_type : "no content type");
-  else if (at >= text.len)
-    snprintf(message, sizeof(message), "%s is JSON that ends too early, after %zu bytes", what,
-             text.len);
-  else
-    snprintf(message, sizeof(message), "%s is not JSON (byte %zu of %zu)", what, at + 1,
-             text.len);
-  return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
 }
 
 
@@ -143,24 +99,19 @@ static int take_json(uvllm__openai_t* s, const uvllm_frame_t* f, uvllm_json_t ro
 
 static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   uvllm__openai_t* s = state;
-  const uvllm_str_t text = skip_space(f->data);
+  const uvllm_str_t text = uvllm__frame_trim(f->data);
   uvllm_json_t root;
-  size_t at = 0;
   uvllm__headers_flush(&s->head, emit);
   if (s->done)
     return UVLLM_COMPLETE;
-  if (s->half)
-    return uvllm__refuse_with(emit, UVLLM_EPROTO, "an event of the stream is half of one");
   if (s->op == UVLLM_RAW) {
     uvllm_emit_text(emit, 0, UVLLM_EVENT_RAW, f->data);
     return UVLLM_GO_ON;
   }
-  if (s->framing == UVLLM_FRAME_SSE && starts_with(text, "[DONE]"))
+  if (s->framing == UVLLM_FRAME_SSE && !s->half && starts_with(text, "[DONE]"))
     return uvllm__openai_done(s, emit);
-  const int err = uvllm__json_parse_like(uvllm_emit_parser(emit), text, &root, &at);
-  if (err != 0)
-    return err == UVLLM_EPROTO ? not_json(s, text, at, emit) : err;
-  return take_json(s, f, root, emit);
+  const int rc = uvllm__frame_json(&s->head, s->framing, &s->half, text, &root, emit);
+  return rc != 1 ? rc : take_json(s, f, root, emit);
 }
 
 
