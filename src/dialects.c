@@ -7,6 +7,7 @@ static const struct {
   const uvllm_provider_ops_t* ops;
 } kDialects[] = {
   { "openai", &uvllm__openai_ops },
+  { "openai-responses", &uvllm__openai_responses_ops },
 };
 
 

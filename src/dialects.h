@@ -5,6 +5,7 @@
 #include "uvllm/provider.h"
 
 extern const uvllm_provider_ops_t uvllm__openai_ops;
+extern const uvllm_provider_ops_t uvllm__openai_responses_ops;
 
 /* NULL: there is none of that name. */
 const uvllm_provider_ops_t* uvllm__dialect(const char* name);
