@@ -6,6 +6,7 @@ static const struct {
   const char* name;
   const uvllm_provider_ops_t* ops;
 } kDialects[] = {
+  { "ollama", &uvllm__ollama_ops },
   { "openai", &uvllm__openai_ops },
   { "openai-responses", &uvllm__openai_responses_ops },
 };

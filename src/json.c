@@ -75,7 +75,8 @@ INLINE int here(const run_t* r, byte_t c) {
 
 
 INLINE void skip_space(run_t* r) {
-  while (!at_end(r) && __builtin_expect(r->text[r->at] <= ' ', 0) && uvllm__json_is_space(r->text[r->at]))
+  while (!at_end(r) && __builtin_expect(r->text[r->at] <= ' ', 0) &&
+         uvllm__json_is_space(r->text[r->at]))
     r->at++;
 }
 

@@ -3,8 +3,8 @@
  *
  * Why what comes out is what parsing would give: between scalars both texts are
  * the same bytes, a scalar is one node whatever it holds, and each that differs
- * was read by the parser's own rules, ending where the same bytes follow. Only a
- * name must be a string again.
+ * was read by the parser's own rules, ending where the same bytes follow. Names
+ * must be the same too: then what was found by name before is there again.
  *
  * Linear in the text's length.
  */
@@ -12,31 +12,10 @@
 #include "json_reader.h"
 #include "json_scan.h"
 
-enum { NOT_MODELLED, MODELLED, FOLLOWED }; /* what a parser's text is */
-
-enum {
-  MODEL_BYTES = 4096,
-  MAX_CHANGES = 32 /* in one text; with more it is rather another one */
-};
-
 typedef unsigned char byte_t;
 typedef uvllm__json_node_t node_t;
-
-/* Where two texts differ: all nodes behind this one have moved. */
-typedef struct change_s {
-  uint32_t node, by;
-} change_t;
-
-/* A copy of the text that the nodes are of. */
-struct uvllm__json_model_s {
-  uint32_t len;
-  uvllm__json_note_t note;
-  change_t changes[MAX_CHANGES]; /* of it, when it came */
-  byte_t text[MODEL_BYTES];
-};
-
 typedef uvllm__json_model_t model_t;
-
+typedef uvllm__json_change_t change_t;
 
 static const node_t no_scalar = { .kind = UVLLM_JSON_OBJECT };
 
@@ -72,11 +51,6 @@ static uint32_t node_at(const uvllm_json_parser_t* s, uint32_t first, size_t pla
 }
 
 
-static int is_string(const node_t* node) {
-  return (node->kind & UVLLM__JSON_TYPE) == UVLLM_JSON_STRING;
-}
-
-
 /* Whether a colon follows. */
 static int is_name(const model_t* m, const node_t* node) {
   size_t at = node->end;
@@ -107,7 +81,7 @@ static int read_changes(uvllm_json_parser_t* s, const byte_t* text, size_t len) 
   model_t* m = s->model;
   size_t i = 0, j = 0; /* in the model and in the text: so far they are alike */
   uint32_t first = 0;
-  for (int n = 0; n < MAX_CHANGES; n++) {
+  for (int n = 0; n < UVLLM__JSON_CHANGES; n++) {
     const size_t same = uvllm__json_same(m->text + i, text + j, least(m->len - i, len - j));
     if (i + same == m->len && j + same == len)
       return n;
@@ -117,7 +91,7 @@ static int read_changes(uvllm_json_parser_t* s, const byte_t* text, size_t len) 
       return -1;
     j = read_scalar(text, was.start + (j - i), len, &s->nodes[k]);
     i = was.end;
-    if (j == 0 || (is_string(&was) && !is_string(&s->nodes[k]) && is_name(m, &was)))
+    if (j == 0 || is_name(m, &was))
       return -1;
     m->changes[n] = (change_t) { k, (uint32_t) (j - i) };
     first = k + 1;
@@ -159,7 +133,7 @@ static void check_note(model_t* m, int n) {
 /* Whether the nodes could be made those of the text. */
 static int follow(uvllm_json_parser_t* s, uvllm_str_t text) {
   model_t* m = s->model;
-  const int n = s->modelled != NOT_MODELLED ? read_changes(s, (const byte_t*) text.base, text.len) : -1;
+  const int n = s->modelled ? read_changes(s, (const byte_t*) text.base, text.len) : -1;
   if (n < 0)
     return 0;
   move_nodes(s, n);
@@ -168,7 +142,8 @@ static int follow(uvllm_json_parser_t* s, uvllm_str_t text) {
   check_note(m, n);
   uvllm__json_forget(s, text.len);
   s->text = text.base;
-  s->modelled = FOLLOWED;
+  m->followed = 1;
+  m->npicks = 0;
   return 1;
 }
 
@@ -182,16 +157,20 @@ static int has_model(uvllm_json_parser_t* s) {
 
 int uvllm__json_parse_like(uvllm_json_parser_t* s, uvllm_str_t text, uvllm_json_t* root,
                            size_t* error_at) {
-  const int fits = s != NULL && text.base != NULL && text.len <= MODEL_BYTES && has_model(s);
+  const int fits =
+      s != NULL && text.base != NULL && text.len <= UVLLM__JSON_MODEL_BYTES && has_model(s);
   if (fits && follow(s, text)) {
     *root = (uvllm_json_t) { s, 0 };
     return 0;
   }
   const int err = uvllm_json_parse(s, text, root, error_at);
   if (fits && err == 0) {
-    keep_from(s->model, 0, text);
-    s->model->note.varies = 0;
-    s->modelled = MODELLED;
+    model_t* m = s->model;
+    keep_from(m, 0, text);
+    m->note.varies = 0;
+    m->followed = 0;
+    m->shape++;
+    s->modelled = 1;
   }
   return err;
 }
@@ -199,5 +178,5 @@ int uvllm__json_parse_like(uvllm_json_parser_t* s, uvllm_str_t text, uvllm_json_
 
 uvllm__json_note_t* uvllm__json_note(uvllm_json_t root) {
   const uvllm_json_parser_t* s = root.parser;
-  return s != NULL && s->modelled == FOLLOWED ? &s->model->note : NULL;
+  return s != NULL && s->modelled && s->model->followed ? &s->model->note : NULL;
 }

@@ -8,7 +8,8 @@
 
 /* As uvllm_json_parse(), with the same outcome whatever was parsed before. A text
  * of up to 4 KiB that differs from the last only in what its strings, numbers and
- * words are, not in its brackets, costs a comparison and the reading of these. The parser keeps 4 KiB for it. */
+ * words are, not in its names and brackets, costs a comparison and the reading of
+ * these. The parser keeps 7 KiB for it. */
 int uvllm__json_parse_like(uvllm_json_parser_t* parser, uvllm_str_t text, uvllm_json_t* root,
                            size_t* error_at);
 

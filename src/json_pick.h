@@ -1,4 +1,5 @@
-/* Several members of an object by name, in one walk. Pure. */
+/* Several members of an object by name, in one walk; or in none, where the text is
+ * like the one before (json_like.h) and was asked the same. Pure. */
 #ifndef UVLLM_SRC_JSON_PICK_H
 #define UVLLM_SRC_JSON_PICK_H
 
@@ -7,12 +8,12 @@
 
 /* values[i], absent before, becomes the member called names[i], the last one of
  * several. `lengths` has a bit for each length of a name, modulo 64: most members
- * have none of them. */
+ * have none of them. Names are constants: one address stands for the same names. */
 void uvllm__json_pick_from(uvllm_json_t object, const uvllm_str_t* names, size_t n,
                            uint64_t lengths, uvllm_json_t* values);
 
 /* The same, with values[i] absent if there is none, or if `object` is no object.
- * Names are not empty; where they are constants, so are their lengths. */
+ * Names are not empty. */
 static inline __attribute__((always_inline)) void uvllm__json_pick(uvllm_json_t object,
                                                                    const uvllm_str_t* names,
                                                                    size_t n,

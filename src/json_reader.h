@@ -8,8 +8,8 @@
 #ifndef UVLLM_SRC_JSON_READER_H
 #define UVLLM_SRC_JSON_READER_H
 
+#include "json_like.h"
 #include "mem.h"
-#include "uvllm/json.h"
 
 enum {
   UVLLM__JSON_TYPE = 0xff,     /* a uvllm_json_type */
@@ -38,7 +38,37 @@ typedef struct uvllm__json_chunk_s {
   char bytes[];
 } uvllm__json_chunk_t;
 
-typedef struct uvllm__json_model_s uvllm__json_model_t; /* json_like.c */
+enum {
+  UVLLM__JSON_MODEL_BYTES = 4096,
+  UVLLM__JSON_CHANGES = 32, /* in one text; with more it is rather another one */
+  UVLLM__JSON_PICKS = 8,    /* of one text */
+  UVLLM__JSON_PICKED = 10   /* members of one pick */
+};
+
+/* Where two texts differ: all nodes behind this one have moved. */
+typedef struct uvllm__json_change_s {
+  uint32_t node, by;
+} uvllm__json_change_t;
+
+/* What json_pick.c found in a text of this shape. */
+typedef struct uvllm__json_picked_s {
+  uint64_t shape;
+  const uvllm_str_t* names;
+  uint32_t object;
+  uvllm_json_t values[UVLLM__JSON_PICKED];
+} uvllm__json_picked_t;
+
+/* What json_like.c keeps of the text that the nodes are of. */
+typedef struct uvllm__json_model_s {
+  uint64_t shape; /* a number for all texts with these brackets and names; not 0 */
+  int followed;   /* the text before was of this shape, too */
+  uint32_t npicks;
+  uvllm__json_picked_t picked[UVLLM__JSON_PICKS]; /* in the order of the picks */
+  uvllm__json_note_t note;
+  uvllm__json_change_t changes[UVLLM__JSON_CHANGES]; /* from the text before */
+  uint32_t len;
+  unsigned char text[UVLLM__JSON_MODEL_BYTES];
+} uvllm__json_model_t;
 
 struct uvllm_json_parser_s {
   const char* text;
@@ -48,7 +78,7 @@ struct uvllm_json_parser_s {
   uint32_t ndecoded, decoded_cap;
   uvllm__json_chunk_t* scratch;
   uvllm__json_model_t* model; /* NULL until it is needed */
-  int modelled;               /* not 0: the nodes are of its text */
+  int modelled;               /* the nodes are of its text */
   uvllm_alloc_t alloc;
 };
 

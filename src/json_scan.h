@@ -6,8 +6,7 @@
 #ifndef UVLLM_SRC_JSON_SCAN_H
 #define UVLLM_SRC_JSON_SCAN_H
 
-#include <stdint.h>
-#include <string.h>
+#include "words.h"
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -17,10 +16,9 @@ static inline int uvllm__json_is_special(unsigned char c) {
   return c == '"' || c == '\\' || c < 0x20;
 }
 
-static inline uint64_t uvllm__json_word(const void* p, size_t n) {
-  uint64_t w = 0;
-  memcpy(&w, p, n);
-  return w;
+/* Nonzero if a byte of w is special; may err on the side of yes. */
+static inline uint64_t uvllm__json_special(uint64_t w) {
+  return uvllm__word_has(w, '"') | uvllm__word_has(w, '\\') | uvllm__word_has_below(w, 0x20);
 }
 
 static inline int uvllm__json_is_space(unsigned char c) {
@@ -64,23 +62,15 @@ static inline const unsigned char* uvllm__json_blocks(const unsigned char* p,
 
 #else
 
-/* Nonzero if a byte of w is a special one; may err on the side of yes. */
-static inline uint64_t uvllm__json_block_special(uint64_t w) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
-  const uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-  return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
-}
-
-
 static inline const unsigned char* uvllm__json_blocks(const unsigned char* p,
                                                       const unsigned char* end,
                                                       unsigned int* high, int* done) {
   (void) done;
   for (; end - p >= 8; p += 8) {
-    const uint64_t w = uvllm__json_word(p, 8);
-    if (uvllm__json_block_special(w) != 0)
+    const uint64_t w = uvllm__word(p);
+    if (uvllm__json_special(w) != 0)
       return p;
-    *high |= (w & UINT64_C(0x8080808080808080)) != 0;
+    *high |= uvllm__word_has_above_7f(w) != 0;
   }
   return p;
 }
@@ -105,14 +95,11 @@ static inline const unsigned char* uvllm__json_plain(const unsigned char* p,
 static inline int uvllm__json_same_name(const char* a, const char* b, size_t n) {
   if (n >= 8) {
     for (size_t i = 0; i < n - 8; i += 8)
-      if (uvllm__json_word(a + i, 8) != uvllm__json_word(b + i, 8))
+      if (uvllm__word(a + i) != uvllm__word(b + i))
         return 0;
-    return uvllm__json_word(a + n - 8, 8) == uvllm__json_word(b + n - 8, 8);
+    return uvllm__word(a + n - 8) == uvllm__word(b + n - 8);
   }
-  if (n >= 4)
-    return uvllm__json_word(a, 4) == uvllm__json_word(b, 4) &&
-           uvllm__json_word(a + n - 4, 4) == uvllm__json_word(b + n - 4, 4);
-  return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+  return uvllm__word_of(a, n) == uvllm__word_of(b, n);
 }
 
 /* For many short strings in one text: the masks of 64 bytes are made once and
@@ -244,6 +231,20 @@ static inline size_t uvllm__json_plain_in(const unsigned char* text, size_t at, 
   return (size_t) ((done ? p : uvllm__json_plain(p, text + len, high)) - text);
 }
 
+/* Whether nothing special and nothing above 0x7f is in it. Most strings are short. */
+static inline int uvllm__json_is_plain(const unsigned char* p, size_t n) {
+  unsigned int high = 0;
+  if (n >= 16)
+    return uvllm__json_plain_in(p, 0, n, &high) == n && high == 0;
+  const uint64_t w = n >= 8 ? uvllm__word(p) : uvllm__word_of(p, n);
+  uint64_t odd = uvllm__json_special(w) | uvllm__word_has_above_7f(w);
+  if (n > 8) {
+    const uint64_t rest = uvllm__word(p + n - 8);
+    odd |= uvllm__json_special(rest) | uvllm__word_has_above_7f(rest);
+  }
+  return odd == 0;
+}
+
 #ifdef __SSE2__
 
 static inline __m128i uvllm__json_equal(const unsigned char* a, const unsigned char* b) {
@@ -272,7 +273,7 @@ static inline size_t uvllm__json_same(const unsigned char* a, const unsigned cha
       return i + (size_t) __builtin_ctz(~same);
   }
 #endif
-  while (n - i >= 8 && uvllm__json_word(a + i, 8) == uvllm__json_word(b + i, 8))
+  while (n - i >= 8 && uvllm__word(a + i) == uvllm__word(b + i))
     i += 8;
   while (i < n && a[i] == b[i])
     i++;

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "json_like.h"
+#include "json_pick.h"
 #include "mem.h"
 
 #define CHUNK(content, reason, more)                                              \
@@ -28,12 +29,14 @@ static const char* const texts[] = {
   CHUNK("nul", "null", ""), CHUNK("\"a\",\"content\":\"b\"", "null", ""),
   CHUNK("\"a\",\"content\" :\"b\"", "null", ""),
   "[1]", "[12]", "[-0.5e+7]", "[1e]", "[\"1\"]", "[1 ]", "[ 1]", "[1,2]", "[1,23]", "[12,3]",
-  "[123456,7]", "[true,7]", "[false,7]", "[null,7]", "[\"\",7]", "[\"\\u00e9\",7]", "[\"\xc3\xa9\",7]",
+  "[123456,7]", "[true,7]", "[false,7]", "[null,7]", "[\"\",7]", "[\"\\u00e9\",7]",
+  "[\"\xc3\xa9\",7]",
   "1", "12", "1.5", "1 ", " 1", "true", "false", "null", "nul", "\"\"", "\"a\"", "\"ab", "\"ab\"",
   "{}", "[]", "[[]]", "[{}]", "[[[1]],2]", "[[[12]],2]", "[[[12] ], 2 ]", "[[[\"a\"]],{\"b\":[3]}]",
   "{\"a\":1}", "{\"b\":1}", "{\"a\":12}", "{\"ab\":1}", "{\"a\" : 1}", "{\"a\":\"a\"}",
   "{\"a\":\"b\"}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"b\":2}", "{\"\\u0061\":1}", "{\"\\u0062\":1}",
-  "{\"\\u0061\":12}", "{1:1}", "{12:12}", "{null:1}", "{\"1\":1}", "{\"1\" :1}", "{1 :1}", "{\"caf\xc3\xa9\":1}", "{\"caf\xc3\xa9\":2}", "", " ", "x", "[", "]",
+  "{\"\\u0061\":12}", "{1:1}", "{12:12}", "{null:1}", "{\"1\":1}", "{\"1\" :1}", "{1 :1}",
+  "{\"caf\xc3\xa9\":1}", "{\"caf\xc3\xa9\":2}", "", " ", "x", "[", "]",
   "\xef\xbb\xbf[1]", "\xef\xbb\xbf[2]", "\xef\xbb[1]"
 };
 
@@ -62,6 +65,24 @@ static int same_str(uvllm_str_t a, uvllm_str_t b) {
 }
 
 
+/* Members are found alike; asked for under one set of names or another. */
+static int same_members(uvllm_json_t a, uvllm_json_t b) {
+  static const uvllm_str_t some[] = { UVLLM_STR("choices"), UVLLM_STR("content"),
+                                      UVLLM_STR("a"), UVLLM_STR("b"), UVLLM_STR("usage") };
+  static const uvllm_str_t others[] = { UVLLM_STR("index"), UVLLM_STR("b"), UVLLM_STR("delta"),
+                                        UVLLM_STR("caf\xc3\xa9"), UVLLM_STR("finish_reason") };
+  uvllm_json_t from_a[5], from_b[5];
+  const int which = uvllm_json_raw(b).len % 3 == 0;
+  uvllm__json_pick(a, which ? some : others, 5, from_a);
+  uvllm__json_pick(b, which ? some : others, 5, from_b);
+  for (int i = 0; i < 5; i++)
+    if (from_a[i].index != from_b[i].index ||
+        (from_a[i].parser == NULL) != (from_b[i].parser == NULL))
+      return 0;
+  return 1;
+}
+
+
 static int same_value(uvllm_json_t a, uvllm_json_t b) {
   uint32_t ia = 0, ib = 0;
   uvllm_str_t na, nb;
@@ -69,7 +90,7 @@ static int same_value(uvllm_json_t a, uvllm_json_t b) {
   if (uvllm_json_type_of(a) != uvllm_json_type_of(b) ||
       !same_str(uvllm_json_raw(a), uvllm_json_raw(b)) ||
       !same_str(uvllm_json_str(a), uvllm_json_str(b)) ||
-      uvllm_json_int(a, -1) != uvllm_json_int(b, -1))
+      uvllm_json_int(a, -1) != uvllm_json_int(b, -1) || !same_members(a, b))
     return 0;
   while (uvllm_json_next(a, &ia, &na, &va))
     if (!uvllm_json_next(b, &ib, &nb, &vb) || !same_str(na, nb) || !same_value(va, vb))

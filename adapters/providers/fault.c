@@ -104,6 +104,8 @@ static int by_message(const words_t* w, int status) {
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
     { "invalid api token", UVLLM_EAUTH },
+    { "try pulling it first", UVLLM_ENOMODEL },
+    { "manifest: file does not exist", UVLLM_ENOMODEL },
   };
   if (status >= 500 || status == 429 || status == 401)
     return 0;

@@ -7,6 +7,7 @@
  */
 #include "openai.h"
 #include "frame_json.h"
+#include "http_build.h"
 #include "raw.h"
 
 
@@ -25,10 +26,10 @@ static const char* path_of(const uvllm_request_t* r) {
 void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   const uvllm_op op = attempt->request->op;
   if (op != UVLLM_RAW && op != UVLLM_MODELS)
-    uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
+    UVLLM__HTTP_CONSTANT(http, "Content-Type", "application/json");
   if (op != UVLLM_RAW)
-    uvllm_http_header(http, "Accept", uvllm__str("application/json"));
-  uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
+    UVLLM__HTTP_CONSTANT(http, "Accept", "application/json");
+  UVLLM__HTTP_CONSTANT(http, "User-Agent", "uvllm/" UVLLM_VERSION_STRING);
   const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
   if (attempt->key.len != 0 && own != NULL)
     uvllm_http_secret(http, own, "", attempt->key);

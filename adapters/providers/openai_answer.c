@@ -338,12 +338,14 @@ static uint64_t bits_of_others(uvllm_json_t root, const uvllm_json_t* picked, si
 
 /* An event of one choice that told one text, and nothing else, says how those like
  * it are told. */
-static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t* picked, size_t n) {
+static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t* picked,
+                 size_t n) {
   uvllm__json_note_t* note = uvllm__json_note(root);
   const uvllm__openai_told_t* told = &s->told;
-  if (note == NULL || told->ntexts != 1 || told->others)
+  const uint64_t text = bit_of(told->value);
+  if (note == NULL || told->ntexts != 1 || told->others || text == 0)
     return;
-  note->varies = bit_of(told->value) != 0 ? bit_of(told->value) | bits_of_others(root, picked, n) : 0;
+  note->varies = text | bits_of_others(root, picked, n);
   note->value = told->value;
   note->words[NOTED_CHOICE] = told->choice;
   note->words[NOTED_TYPE] = told->type;

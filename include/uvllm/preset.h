@@ -23,6 +23,11 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ * Ollama's takes, for every request, where extra_json does not say otherwise:
+ *   "num_ctx", "num_gpu", "num_thread"
+ *                 whole numbers: tokens of context, layers on the GPU, threads
+ *   "keep_alive"  how long the model stays loaded: "10m", or seconds; negative is for
+ *                 ever, 0 not at all
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
