@@ -26,7 +26,7 @@ static uint64_t unix_ms(void) {
 
 static int build(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
-  const uvllm_provider_ops_t* ops = att->conf->ops;
+  const uvllm_provider_ops_t* ops = att->ops;
   uvllm_attempt_t a;
   memset(&a, 0, sizeof(a));
   a.request = req->request;
@@ -70,7 +70,7 @@ static int must_stop(const uvllm__attempt_t* att) {
 
 
 static void take_own_body(uvllm__attempt_t* att, const uvllm_frame_t* frame) {
-  if (att->frames.framing != UVLLM_FRAME_BODY || !att->conf->speaks_openai ||
+  if (att->frames.framing != UVLLM_FRAME_BODY || !uvllm__speaks_openai(att->ops) ||
       !(att->req->request->flags & UVLLM_BODY))
     return;
   if (uvllm__buf_append(&att->body, frame->data.base, frame->data.len) != 0)
@@ -81,7 +81,7 @@ static void take_own_body(uvllm__attempt_t* att, const uvllm_frame_t* frame) {
 static int on_frame(void* ctx, const uvllm_frame_t* frame) {
   uvllm__attempt_t* att = ctx;
   take_own_body(att, frame);
-  int rc = att->conf->ops->frame(att->state, frame, &att->emit);
+  int rc = att->ops->frame(att->state, frame, &att->emit);
   if (rc < 0 && att->failed == 0)
     att->failed = rc;
   if (rc == UVLLM_NEXT)
@@ -98,8 +98,8 @@ static int on_frame(void* ctx, const uvllm_frame_t* frame) {
 
 static uvllm_framing framing_of(const uvllm__attempt_t* att) {
   uvllm_str_t type = uvllm__str(att->content_type[0] != '\0' ? att->content_type : NULL);
-  if (att->conf->ops->begin != NULL)
-    return att->conf->ops->begin(att->state, att->http_status, type);
+  if (att->ops->begin != NULL)
+    return att->ops->begin(att->state, att->http_status, type);
   if (strncasecmp(att->content_type, "text/event-stream", 17) == 0)
     return UVLLM_FRAME_SSE;
   if (strncasecmp(att->content_type, "application/x-ndjson", 20) == 0)
@@ -188,8 +188,8 @@ static int on_header(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value) 
     memcpy(att->content_type, value.base, n);
     att->content_type[n] = '\0';
   }
-  if (att->conf->ops->header != NULL)
-    att->conf->ops->header(att->state, name, value, &att->emit);
+  if (att->ops->header != NULL)
+    att->ops->header(att->state, name, value, &att->emit);
   return 0;
 }
 
@@ -268,7 +268,7 @@ static int broken_off(const uvllm__attempt_t* att) {
 
 
 static int end_of_answer(uvllm__attempt_t* att) {
-  const uvllm_provider_ops_t* ops = att->conf->ops;
+  const uvllm_provider_ops_t* ops = att->ops;
   if (!att->answering)
     begin_answer(att);
   int rc = uvllm__frames_end(&att->frames, on_frame, att);
@@ -292,7 +292,7 @@ static int outcome(uvllm__attempt_t* att) {
   if (att->http_status == 0)
     return att->end_err != 0 ? att->end_err : UV_ECONNRESET;
   if (!is_success(att)) {
-    int err = att->conf->ops->error(att->state, att->http_status, uvllm__buf_slice(&att->body),
+    int err = att->ops->error(att->state, att->http_status, uvllm__buf_slice(&att->body),
                                     &att->emit);
     return err < 0 ? err : UVLLM_EPROVIDER;
   }
@@ -461,7 +461,7 @@ void uvllm__attempt_stop(uvllm_req_t* req) {
 static int make_body(uvllm_req_t* req) {
   uvllm__attempt_t* att = req->attempt;
   uvllm_op op = req->request->op;
-  if (req->status == 0 && op == UVLLM_EMBED && !att->conf->speaks_openai)
+  if (req->status == 0 && op == UVLLM_EMBED && !uvllm__speaks_openai(att->ops))
     return uvllm__embed_body_end(&att->body, req->request->target.model, &req->usage);
   if (req->status != 0 || (op != UVLLM_CHAT && op != UVLLM_COMPLETION) || att->body.len != 0)
     return att->body.err;

@@ -44,11 +44,11 @@ static uvllm__attempt_t* new_attempt(uvllm_client_t* c) {
 }
 
 
-static int keeps_content(const uvllm_req_t* req, const uvllm__conf_t* conf) {
+static int keeps_content(const uvllm_req_t* req, const uvllm_provider_ops_t* ops) {
   unsigned int flags = req->request->flags;
   if (!(flags & UVLLM_NO_COLLECT))
     return 1;
-  return (flags & UVLLM_BODY) && ((flags & UVLLM_STREAM) || !conf->speaks_openai);
+  return (flags & UVLLM_BODY) && ((flags & UVLLM_STREAM) || !uvllm__speaks_openai(ops));
 }
 
 
@@ -68,7 +68,7 @@ static int prepare_state(uvllm_client_t* c, uvllm__attempt_t* att, size_t size) 
 
 static int prepare_collect(uvllm__attempt_t* att) {
   uvllm_client_t* c = att->req->client;
-  int keep = keeps_content(att->req, att->conf);
+  int keep = keeps_content(att->req, att->ops);
   if (att->collect != NULL && uvllm__collect_keeps(att->collect) == keep)
     return 0;
   uvllm__collect_free(att->collect);
@@ -109,7 +109,11 @@ int uvllm__attempt_get(uvllm_req_t* req) {
   att->emit.nparams = att->conf->nparams;
   att->key = uvllm__keyring_ref(req->provider->key);
   req->attempt = att;
-  int err = prepare_state(c, att, att->conf->ops->state_size);
+  att->ops = uvllm__conf_ops(att->conf, req->request->op,
+                             uvllm__str(req->request->target.model));
+  if (att->ops == NULL) /* the provider was exchanged meanwhile */
+    return UVLLM_EUNSUPPORTED;
+  int err = prepare_state(c, att, att->ops->state_size);
   return err != 0 ? err : prepare_collect(att);
 }
 
@@ -120,8 +124,8 @@ void uvllm__attempt_release(uvllm_req_t* req) {
   if (att == NULL)
     return;
   req->attempt = NULL;
-  if (att->begun && att->conf->ops->fini != NULL)
-    att->conf->ops->fini(att->state);
+  if (att->begun && att->ops->fini != NULL)
+    att->ops->fini(att->state);
   uvllm__conf_unref(c, att->conf);
   uvllm__keyring_unref(c, att->key);
   uvllm__http_reset(&att->http);

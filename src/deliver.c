@@ -200,7 +200,7 @@ static void keep_raw(uvllm__attempt_t* att, uvllm_str_t bytes) {
 
 
 static void keep_vector(uvllm__attempt_t* att, const uvllm_event_t* e) {
-  if ((att->req->request->flags & UVLLM_BODY) && !att->conf->speaks_openai)
+  if ((att->req->request->flags & UVLLM_BODY) && !uvllm__speaks_openai(att->ops))
     fail(att, uvllm__embed_body_add(&att->body, e->index, e->u.vector.values,
                                     e->u.vector.nvalues));
 }

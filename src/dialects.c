@@ -12,6 +12,7 @@ static const struct {
   { "openai", &uvllm__openai_ops },
   { "tgi", &uvllm__tgi_ops },
   { "anthropic", &uvllm__anthropic_ops },
+  { "openai-responses", &uvllm__openai_responses_ops },
 };
 
 

@@ -10,6 +10,7 @@ extern const uvllm_provider_ops_t uvllm__cohere_ops;
 extern const uvllm_provider_ops_t uvllm__openai_ops;
 extern const uvllm_provider_ops_t uvllm__tgi_ops;
 extern const uvllm_provider_ops_t uvllm__anthropic_ops;
+extern const uvllm_provider_ops_t uvllm__openai_responses_ops;
 
 /* NULL: there is none of that name. */
 const uvllm_provider_ops_t* uvllm__dialect(const char* name);

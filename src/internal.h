@@ -66,7 +66,6 @@ typedef struct uvllm__conf_s {
   size_t nparams;
   uvllm_kv_t* headers;
   size_t nheaders;
-  int speaks_openai;  /* takes OpenAI bodies, and its whole answers are such */
   int wants_key;
 } uvllm__conf_t;
 
@@ -166,6 +165,7 @@ struct uvllm__attempt_s {
   uvllm__attempt_t* next;       /* in the pool */
   uvllm_req_t* req;
   uvllm__conf_t* conf;
+  const uvllm_provider_ops_t* ops;
   uvllm__keyring_t* key;
   void* state;                  /* the adapter's; begun: fini() is owed */
   size_t state_cap;
@@ -256,6 +256,11 @@ void uvllm__client_forget(uvllm_client_t* c, uvllm_req_t* req);
 uvllm__provider_t* uvllm__provider_find(const uvllm_client_t* c, const char* name);
 void uvllm__provider_unref(uvllm_client_t* c, uvllm__provider_t* p);
 uvllm__conf_t* uvllm__conf_ref(uvllm__conf_t* conf);
+/* Who speaks for a request of this op and model; NULL: the params name nobody. */
+const uvllm_provider_ops_t* uvllm__conf_ops(const uvllm__conf_t* conf, uvllm_op op,
+                                            uvllm_str_t model);
+/* Takes OpenAI bodies, and its whole answers are such. */
+int uvllm__speaks_openai(const uvllm_provider_ops_t* ops);
 void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf);
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key);
 void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key);

@@ -40,6 +40,19 @@ void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf) {
 }
 
 
+int uvllm__speaks_openai(const uvllm_provider_ops_t* ops) {
+  return uvllm__ops_have(ops, speaks_openai) && ops->speaks_openai;
+}
+
+
+const uvllm_provider_ops_t* uvllm__conf_ops(const uvllm__conf_t* conf, uvllm_op op,
+                                            uvllm_str_t model) {
+  if (conf->nparams == 0 || !uvllm__ops_have(conf->ops, pick) || conf->ops->pick == NULL)
+    return conf->ops;
+  return conf->ops->pick(conf->params, conf->nparams, op, model);
+}
+
+
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key) {
   if (key != NULL)
     key->refs++;
@@ -170,7 +183,6 @@ static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provide
   int err = uvllm__origin_new(&conf->origin, &c->alloc, &wish, &why);
   if (err != 0)
     return uvllm__refuse(c, err, why);
-  conf->speaks_openai = uvllm__ops_have(conf->ops, speaks_openai) && conf->ops->speaks_openai;
   conf->wants_key = (preset == NULL || preset->needs_key) && is_home(conf, home);
   err = copy_names(c, conf, preset, o);
   if (err == 0)

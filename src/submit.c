@@ -97,10 +97,8 @@ static const uvllm__emit_ops_t check_ops = {
 };
 
 
-static int ask_dialect(uvllm_client_t* c, const uvllm__provider_t* p,
-                       const uvllm_request_t* r) {
-  const uvllm__conf_t* conf = p->conf;
-  const uvllm_provider_ops_t* ops = conf->ops;
+static int ask_dialect(uvllm_client_t* c, const uvllm__conf_t* conf,
+                       const uvllm_provider_ops_t* ops, const uvllm_request_t* r) {
   checker_t k = { { &check_ops, c->submit_parser, &c->alloc, conf->params, conf->nparams }, c };
   if (ops->check == NULL)
     return 0;
@@ -163,8 +161,8 @@ static int check_room(uvllm_client_t* c, size_t bytes) {
 
 
 /* All that can be known at once. Fills in the model that will be asked for. */
-static int check(uvllm_client_t* c, uvllm__provider_t* p, uvllm_request_t* r, uvllm__facts_t* f,
-                 char** model) {
+static int check(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_provider_ops_t* ops,
+                 uvllm_request_t* r, uvllm__facts_t* f, char** model) {
   if (p->conf->wants_key && p->key == NULL)
     return uvllm__refuse(c, UVLLM_ENOKEY, "the provider needs a key and has none");
   int err = uvllm__facts(r, c->submit_parser, f);
@@ -183,7 +181,7 @@ static int check(uvllm_client_t* c, uvllm__provider_t* p, uvllm_request_t* r, uv
   if (err == 0)
     err = check_headers(c, r);
   if (err == 0)
-    err = ask_dialect(c, p, r);
+    err = ask_dialect(c, p->conf, ops, r);
   if (err == 0)
     err = check_price(c, p, r, f);
   return err;
@@ -237,11 +235,31 @@ static int make_req(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_request
 }
 
 
+/* The dialect may depend on the model, which body_json may be the only one to name. */
+static int choose(uvllm_client_t* c, const uvllm__conf_t* conf, const uvllm_request_t* r,
+                  const uvllm_provider_ops_t** ops) {
+  const char* named = r->target.model != NULL ? r->target.model : conf->model;
+  uvllm_str_t model = uvllm__str(named);
+  uvllm_json_t root;
+  if (named == NULL && conf->nparams != 0 && r->body_json.base != NULL) {
+    const int err = uvllm_json_parse(c->submit_parser, r->body_json, &root, NULL);
+    if (err == UV_ENOMEM)
+      return err;
+    model = uvllm_json_str(uvllm_json_get(root, "model"));
+  }
+  *ops = uvllm__conf_ops(conf, r->op, model.base != NULL ? model : uvllm__str(conf->last_model));
+  return *ops != NULL ? 0
+                      : uvllm__refuse(c, UV_EINVAL, "the provider's parameters name no API "
+                                                    "that there is");
+}
+
+
 /* body_json for a dialect that takes none. Its model counts where neither target nor
  * provider has one. */
-static int expand(uvllm_client_t* c, const uvllm__conf_t* conf, uvllm_request_t* r,
+static int expand(uvllm_client_t* c, const uvllm__conf_t* conf,
+                  const uvllm_provider_ops_t* ops, uvllm_request_t* r,
                   uvllm__expansion_t* expansion) {
-  if (conf->speaks_openai || r->body_json.base == NULL || r->op == UVLLM_MODELS ||
+  if (uvllm__speaks_openai(ops) || r->body_json.base == NULL || r->op == UVLLM_MODELS ||
       (unsigned int) r->op >= UVLLM_RAW)
     return 0;
   if (r->target.model == NULL)
@@ -274,9 +292,12 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
   if (p == NULL)
     return uvllm__refuse(c, UVLLM_ENOPROVIDER, "no such provider");
   uvllm__expansion_t expansion = { .alloc = &c->alloc };
-  int err = expand(c, p->conf, &r, &expansion);
+  const uvllm_provider_ops_t* ops;
+  int err = choose(c, p->conf, &r, &ops);
   if (err == 0)
-    err = check(c, p, &r, &facts, &model);
+    err = expand(c, p->conf, ops, &r, &expansion);
+  if (err == 0)
+    err = check(c, p, ops, &r, &facts, &model);
   if (err == 0)
     err = make_req(c, p, &r, &facts, &req);
   uvllm__free(&c->alloc, model);

@@ -51,6 +51,7 @@ static int by_code(const words_t* w) {
     { "exceed_context_size_error", UVLLM_ECONTEXT },
     { "content_filter", UVLLM_EFILTER },
     { "content_policy_violation", UVLLM_EFILTER },
+    { "image_content_policy_violation", UVLLM_EFILTER },
     { "ResponsibleAIPolicyViolation", UVLLM_EFILTER },
     { "model_not_found", UVLLM_ENOMODEL },
     { "model_not_supported", UVLLM_ENOMODEL },
@@ -174,6 +175,8 @@ static int by_status(uvllm_op op, int status) {
 /* Inside a 200 there may be no status but a type. */
 static int by_type(const words_t* w) {
   static const meaning_t types[] = {
+    { "server_error", UVLLM_EPROVIDER },     { "invalid_prompt", UVLLM_EREQUEST },
+    { "image", UVLLM_EREQUEST }, /* OpenAI's Responses: image_too_large, invalid_image... */
     { "rate_limit", UVLLM_ERATELIMIT },      { "rate limit", UVLLM_ERATELIMIT },
     { "rate_limited", UVLLM_ERATELIMIT },    { "resourceexhausted", UVLLM_ERATELIMIT },
     { "overloaded", UVLLM_EOVERLOAD },       { "invalid_request", UVLLM_EREQUEST },

@@ -6,7 +6,7 @@
 #include "ollama.h"
 #include "check.h"
 #include "json_pick.h"
-#include "vector.h"
+#include "vectors.h"
 
 
 static int is_object(uvllm_json_t v) {
@@ -171,15 +171,6 @@ int uvllm__ollama_chat(uvllm__ollama_t* s, uvllm_json_t root, uvllm_emit_t* emit
 
 /* ---- Lists and progress ---- */
 
-static int take_vector(const uvllm__ollama_t* s, uvllm_json_t vector, uint32_t i,
-                       uvllm_emit_t* emit) {
-  float values[UVLLM__VECTOR_VALUES];
-  size_t n = 0;
-  const int err = uvllm__vector_numbers(vector, values, &n);
-  return uvllm__vector_tell(err, i, s->expected, values, n, emit);
-}
-
-
 int uvllm__ollama_vectors(uvllm__ollama_t* s, uvllm_json_t root, uvllm_emit_t* emit) {
   const uvllm_json_t vectors = uvllm_json_get(root, "embeddings");
   uvllm_json_t vector;
@@ -188,11 +179,12 @@ int uvllm__ollama_vectors(uvllm__ollama_t* s, uvllm_json_t root, uvllm_emit_t* e
   if (uvllm_json_type_of(vectors) != UVLLM_JSON_ARRAY)
     return uvllm__fault_strange(&s->head, root, "the answer has no embeddings", emit);
   while (err == 0 && uvllm_json_next(vectors, &it, NULL, &vector))
-    err = take_vector(s, vector, n++, emit);
+    err = uvllm__vector_emit(vector, n++, s->expected, emit);
   if (err != 0)
     return err;
   tell_usage(root, 0, emit);
-  return uvllm__vector_count(n, s->expected, emit);
+  err = uvllm__vectors_count(n, s->expected, emit);
+  return err != 0 ? err : UVLLM_COMPLETE;
 }
 
 

@@ -23,7 +23,7 @@ static const char* path_of(const uvllm_request_t* r) {
 }
 
 
-static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
+void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   const uvllm_op op = attempt->request->op;
   if (op != UVLLM_RAW && op != UVLLM_MODELS)
     UVLLM__HTTP_CONSTANT(http, "Content-Type", "application/json");
@@ -58,7 +58,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
       uvllm_http_method(http, "GET");
     uvllm_http_path(http, path_of(r));
   }
-  build_headers(attempt, http);
+  uvllm__openai_headers(attempt, http);
   return r->op == UVLLM_RAW || r->op == UVLLM_MODELS ? 0 : uvllm__openai_body(attempt, http);
 }
 
@@ -159,4 +159,5 @@ const uvllm_provider_ops_t uvllm__openai_ops = {
   .end = end,
   .error = error,
   .speaks_openai = 1,
+  .pick = uvllm__openai_pick,
 };

@@ -2,6 +2,7 @@
  * files do for each other. Pure.
  *
  * openai.c         the ops: build(), begin(), end()
+ * openai_api.c     which API a chat goes to
  * openai_check.c   what a request may say
  * openai_body.c    the request's body
  * openai_answer.c  chat and text completions, streamed or whole
@@ -61,6 +62,13 @@ typedef struct uvllm__openai_s { /* the state of one attempt */
 } uvllm__openai_t;
 
 int uvllm__openai_check(const uvllm_request_t* request, uvllm_emit_t* emit);
+/* What the server refuses, by the param "refuses": 0, or what was told. */
+int uvllm__openai_check_refused(const uvllm_request_t* request, uvllm_emit_t* emit);
+/* uvllm_provider_ops_t.pick */
+const uvllm_provider_ops_t* uvllm__openai_pick(const uvllm_kv_t* params, size_t nparams,
+                                               uvllm_op op, uvllm_str_t model);
+/* What both APIs send: types, the agent, the key. */
+void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http);
 int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http);
 
 /* A parsed answer of the op's: GO_ON, COMPLETE or an error that was told. */

@@ -56,7 +56,7 @@ static int is_given(uvllm_json_t body, uvllm_str_t member) {
 }
 
 
-static int check_refused(const uvllm_request_t* r, uvllm_emit_t* emit) {
+int uvllm__openai_check_refused(const uvllm_request_t* r, uvllm_emit_t* emit) {
   const char* list = uvllm_emit_param(emit, "refuses");
   uvllm_json_t body = { NULL, 0 };
   uvllm_str_t member;
@@ -95,5 +95,5 @@ int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
     },
   };
   const int err = uvllm__check(&rules, r, emit);
-  return err != 0 ? err : check_refused(r, emit);
+  return err != 0 ? err : uvllm__openai_check_refused(r, emit);
 }

@@ -1,45 +1,13 @@
-/* Embeddings and the model list: one object that holds an array.
- *
- * A vector is an array of numbers or base64 of little-endian floats; which one is
- * seen by its type, since servers ignore what they were asked for.
- */
+/* Embeddings and the model list: one object that holds an array. */
 #include "openai.h"
-#include "check.h"
-#include "base64.h"
-#include "vector.h"
+#include "vectors.h"
 
 
-/* Decoded where the values will stand, then read in place: each is as long as the
- * bytes that it is made of. */
-static int read_base64(uvllm_str_t text, float* values, size_t* n) {
-  size_t len;
-  const int err = uvllm__base64_decode(text, values, UVLLM__VECTOR_VALUES * sizeof(*values), &len);
-  if (err == UVLLM_ETOOLARGE)
-    return err;
-  if (err != 0 || len % sizeof(*values) != 0)
-    return UVLLM_EPROTO;
-  *n = len / sizeof(*values);
-  for (size_t i = 0; i < *n; i++) {
-    unsigned char b[4];
-    memcpy(b, &values[i], 4);
-    const uint32_t bits = (uint32_t) b[0] | (uint32_t) b[1] << 8 | (uint32_t) b[2] << 16 |
-                          (uint32_t) b[3] << 24;
-    memcpy(&values[i], &bits, 4);
-  }
-  return 0;
-}
-
-
-static int take_vector(uvllm__openai_t* s, uvllm_json_t entry, uint32_t position,
+static int take_vector(const uvllm__openai_t* s, uvllm_json_t entry, uint32_t position,
                        uvllm_emit_t* emit) {
-  float values[UVLLM__VECTOR_VALUES];
-  size_t n = 0;
-  const uvllm_json_t vector = uvllm_json_get(entry, "embedding");
-  const int64_t index = uvllm_json_int(uvllm_json_get(entry, "index"), position);
-  const int err = uvllm_json_type_of(vector) == UVLLM_JSON_STRING
-                      ? read_base64(uvllm__openai_str(s, vector), values, &n)
-                      : uvllm__vector_numbers(vector, values, &n);
-  return uvllm__vector_tell(err, index, s->expected, values, n, emit);
+  return uvllm__vector_emit(uvllm_json_get(entry, "embedding"),
+                            uvllm_json_int(uvllm_json_get(entry, "index"), position),
+                            s->expected, emit);
 }
 
 
@@ -57,7 +25,8 @@ int uvllm__openai_vectors(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* e
   if (err != 0)
     return err;
   uvllm__openai_usage(uvllm_json_get(root, "usage"), emit);
-  return uvllm__vector_count(n, s->expected, emit);
+  err = uvllm__vectors_count(n, s->expected, emit);
+  return err != 0 ? err : UVLLM_COMPLETE;
 }
 
 

@@ -6,10 +6,16 @@
  * Rows of one's own are added with uvllm_preset_set() (uvllm.h).
  *
  * What the OpenAI dialect takes as params, each of them only where it differs:
+ *   "api"         "responses": chats go to the Responses API; "chat", or without it,
+ *                 to chat completions. Responses keep nothing at the provider, and what
+ *                 a model thought goes back with replay_json; they have no n, stop, seed,
+ *                 penalties and audio
+ *   "api.X"       the same for models whose name begins with X ("api.gpt-5"); the
+ *                 longest X counts, and goes before "api"
  *   "auth"        a header's name ("api-key") that has the key as it is; without it
  *                 "Authorization: Bearer"
  *   "name.X"      what the request member X is called there ("name.seed" is
- *                 "random_seed")
+ *                 "random_seed"); not of the Responses API, as "schema"
  *   "refuses"     members with commas between, as OpenAI calls them, that the server
  *                 does not take: a request that sets one fails with
  *                 UVLLM_EUNSUPPORTED; stream_options and what is bookkeeping of

@@ -94,6 +94,14 @@ typedef struct uvllm_provider_ops_s {
    * become the request's fields; and the body of a UVLLM_BODY result is made from
    * what frame() told. */
   int speaks_openai;
+
+  /* Optional: the provider has several APIs. The ops that speak for a request of
+   * this op and model (absent: nobody knows one), by the provider's params: these
+   * or others, whose own pick() is not asked. NULL if the params name no API that
+   * exists: then the request is refused. Asked at submit and for each attempt; the
+   * same arguments give the same ops. Not asked where there are no params. */
+  const struct uvllm_provider_ops_s* (*pick)(const uvllm_kv_t* params, size_t nparams,
+                                             uvllm_op op, uvllm_str_t model);
 } uvllm_provider_ops_t;
 
 

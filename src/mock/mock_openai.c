@@ -187,6 +187,8 @@ static const uvllm__mock_shape_t one = { .read = read_one_model };
 static const uvllm__mock_endpoint_t endpoints[] = {
   { .method = HTTP_POST, .path = "/v1/chat/completions", .kind = UVLLM__MOCK_GENERATE,
     .framing = UVLLM__FRAME_SSE, .shape = &uvllm__mock_openai_chat },
+  { .method = HTTP_POST, .path = "/v1/responses", .kind = UVLLM__MOCK_GENERATE,
+    .framing = UVLLM__FRAME_SSE, .shape = &uvllm__mock_responses },
   { .method = HTTP_POST, .path = "/v1/completions", .kind = UVLLM__MOCK_GENERATE,
     .framing = UVLLM__FRAME_SSE, .shape = &uvllm__mock_openai_completion },
   { .method = HTTP_POST, .path = "/v1/embeddings", .kind = UVLLM__MOCK_EMBED,

@@ -39,8 +39,11 @@ static int read_count(const uvllm__answer_t* answer, uvllm_json_t root, const ch
 }
 
 
-static int read_model(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_error_t* error) {
-  uvllm_json_t model = uvllm_json_get(root, "model");
+int uvllm__mock_openai_read_model(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                                  uvllm__mock_error_t* error) {
+  uvllm_json_t model = uvllm_json_get(request->root, "model");
+  if (request->param != NULL)
+    return uvllm__mock_read_model(answer, uvllm__str(request->param), error);
   if (!uvllm__json_given(model))
     return bad(answer, error, NULL, NULL, "you must provide a model parameter");
   if (uvllm_json_str(model).len > 256)
@@ -287,15 +290,16 @@ static int read_embed(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_er
 
 int uvllm__mock_openai_read_chat(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
                                  uvllm__mock_error_t* error) {
-  return read_model(answer, request->root, error) != 0 ? -1
-                                                       : read_chat(answer, request->root, error);
+  if (uvllm__mock_openai_read_model(answer, request, error) != 0)
+    return -1;
+  return read_chat(answer, request->root, error);
 }
 
 
 int uvllm__mock_openai_read_completion(uvllm__answer_t* answer,
                                        const uvllm__mock_request_t* request,
                                        uvllm__mock_error_t* error) {
-  if (read_model(answer, request->root, error) != 0)
+  if (uvllm__mock_openai_read_model(answer, request, error) != 0)
     return -1;
   return read_completion(answer, request->root, error);
 }
@@ -303,6 +307,7 @@ int uvllm__mock_openai_read_completion(uvllm__answer_t* answer,
 
 int uvllm__mock_openai_read_embed(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
                                   uvllm__mock_error_t* error) {
-  return read_model(answer, request->root, error) != 0 ? -1
-                                                       : read_embed(answer, request->root, error);
+  if (uvllm__mock_openai_read_model(answer, request, error) != 0)
+    return -1;
+  return read_embed(answer, request->root, error);
 }
