@@ -104,6 +104,8 @@ static uvllm_framing framing_of(const uvllm__attempt_t* att) {
     return UVLLM_FRAME_SSE;
   if (strncasecmp(att->content_type, "application/x-ndjson", 20) == 0)
     return UVLLM_FRAME_LINES;
+  if (strncasecmp(att->content_type, "application/vnd.amazon.eventstream", 34) == 0)
+    return UVLLM_FRAME_AWS;
   return UVLLM_FRAME_BODY;
 }
 

@@ -141,6 +141,8 @@ static inline int fixture__feed(fixture_run_t* run, uvllm__frames_t* frames, con
 static inline uvllm_framing fixture__framing(const char* type) {
   if (strncasecmp(type, "text/event-stream", 17) == 0)
     return UVLLM_FRAME_SSE;
+  if (strcmp(type, "application/vnd.amazon.eventstream") == 0)
+    return UVLLM_FRAME_AWS;
   return strcmp(type, "application/x-ndjson") == 0 ? UVLLM_FRAME_LINES : UVLLM_FRAME_BODY;
 }
 
