@@ -17,6 +17,12 @@ static const uvllm_kv_t kTogether[] = { { "schema", "direct" } };
 /* What Ollama's /v1 would ignore in silence. */
 static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,service_tier,user" } };
 
+/* Models are listed by the control plane, which has a host of its own. */
+static const uvllm_kv_t kBedrock[] = {
+  { "region", "us-east-1" },
+  { "models_url", "https://bedrock.{region}.amazonaws.com" },
+};
+
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
   { ROW, .name = "openrouter", .base_url = "https://openrouter.ai/api/v1",
@@ -47,6 +53,9 @@ static const uvllm_preset_t kPresets[] = {
     .key_env = "LM_API_TOKEN" },
   { LOCAL, .name = "ollama-v1", .base_url = "http://localhost:11434/v1", PARAMS(kOllama),
     .key_env = "OLLAMA_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .name = "bedrock", .dialect = "bedrock",
+    .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .price_as = "bedrock",
+    .key_env = "AWS_BEARER_TOKEN_BEDROCK", PARAMS(kBedrock) },
   { LOCAL, .name = "local", .key_env = "LOCAL_API_KEY" },
 };
 

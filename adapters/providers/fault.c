@@ -99,10 +99,12 @@ static int by_message(const words_t* w, int status) {
     { "exceeds the maximum number of tokens", UVLLM_ECONTEXT },
     { "too many tokens", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
+    { "model identifier is invalid", UVLLM_ENOMODEL },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
     { "invalid api token", UVLLM_EAUTH },
+    { "authentication failed", UVLLM_EAUTH },
   };
   if (status >= 500 || status == 429 || status == 401)
     return 0;
