@@ -19,7 +19,13 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 
 /* The first endpoint that fits a request answers it; OpenAI's are asked last.
  * New ones go to the top. */
+#ifdef UVLLM__HAS_BEDROCK
+#define UVLLM__MOCK_BEDROCK(X) X(bedrock)
+#else
+#define UVLLM__MOCK_BEDROCK(X)
+#endif
 #define UVLLM__MOCK_DIALECTS(X) \
+  UVLLM__MOCK_BEDROCK(X) \
   X(ollama) \
   X(openai)
 
