@@ -23,6 +23,16 @@ static void estimate_usage(uvllm_req_t* req, uvllm_usage_t* usage) {
 }
 
 
+/* No prompt is without tokens: an Ollama that had all of it in its cache leaves their
+ * count out. */
+static void estimate_prompt(const uvllm_req_t* req, uvllm_usage_t* usage) {
+  if (usage->input_tokens != 0 || usage->output_tokens == 0)
+    return;
+  usage->input_tokens = req->debit.input_tokens;
+  usage->flags |= UVLLM_USAGE_ESTIMATED;
+}
+
+
 static int is_free(const uvllm_req_t* req, const uvllm_usage_t* usage) {
   return uvllm__op_is_free(req->request->op) ||
          (usage->input_tokens == 0 && usage->output_tokens == 0);
@@ -89,6 +99,8 @@ void uvllm__settle_attempt(uvllm_req_t* req, int status) {
   att->settled = 1;
   if (!att->has_usage)
     estimate_usage(req, &usage);
+  else
+    estimate_prompt(req, &usage);
   settle_limits(req, status, &usage);
   settle_money(req, &usage);
   if (att->http_status == 429) {

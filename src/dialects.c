@@ -6,6 +6,7 @@ static const struct {
   const char* name;
   const uvllm_provider_ops_t* ops;
 } kDialects[] = {
+  { "ollama", &uvllm__ollama_ops },
   { "openai", &uvllm__openai_ops },
 #ifdef UVLLM__HAS_BEDROCK
   { "bedrock", &uvllm__bedrock_ops },

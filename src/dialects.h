@@ -4,6 +4,7 @@
 
 #include "uvllm/provider.h"
 
+extern const uvllm_provider_ops_t uvllm__ollama_ops;
 extern const uvllm_provider_ops_t uvllm__openai_ops;
 extern const uvllm_provider_ops_t uvllm__bedrock_ops; /* not in every build */
 

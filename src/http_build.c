@@ -101,15 +101,23 @@ void uvllm__http_free(uvllm_http_t* http) {
 }
 
 
+/* Blanks, control characters, what is not ASCII, and a fragment. */
+static uint64_t has_no_path(uint64_t w) {
+  return uvllm__word_has_below(w, 0x21) | uvllm__word_has(w, 0x7f) | uvllm__word_has(w, '#') |
+         uvllm__word_has_above_7f(w);
+}
+
+
 static int check_path(const uvllm__buf_t* path) {
+  uint64_t bad = 0;
+  size_t i = 0;
   if (path->len != 0 && path->base[0] != '/' && path->base[0] != '?')
     return UVLLM__EINVAL;
-  for (size_t i = 0; i < path->len; i++) {
-    unsigned char c = (unsigned char) path->base[i];
-    if (c <= 0x20 || c >= 0x7f || c == '#')
-      return UVLLM__EINVAL;
-  }
-  return 0;
+  for (; path->len - i >= 8; i += 8)
+    bad |= has_no_path(uvllm__word(path->base + i));
+  for (; i < path->len; i++)
+    bad |= has_no_path(UVLLM__WORD_ONES * (unsigned char) path->base[i]);
+  return bad == 0 ? 0 : UVLLM__EINVAL;
 }
 
 
@@ -255,35 +263,58 @@ static uvllm__http_header_t* find_place(uvllm_http_t* http, uvllm_str_t name, in
 }
 
 
-static void add_header(uvllm_http_t* http, const char* name, const char* prefix,
-                       uvllm_str_t value, int secret) {
-  uvllm_str_t n = uvllm__str(name), p = uvllm__str(prefix);
+/* Where a line of `len` bytes is to be written, or NULL. */
+static char* add_line(uvllm_http_t* http, uvllm_str_t name, size_t len, int secret) {
+  uvllm__buf_t* text = &http->text;
   int replaces;
-  value = uvllm__trim_blanks(value);
-  if (!is_token(n) || !uvllm__is_field_value(p) || !uvllm__is_field_value(value)) {
-    fail(http, UVLLM__EINVAL);
-    return;
-  }
-  uvllm__http_header_t* h = find_place(http, n, secret, &replaces);
+  uvllm__http_header_t* h = find_place(http, name, secret, &replaces);
   if (h == NULL)
-    return;
-  size_t len = n.len + 2 + p.len + value.len + 2;
-  int err = reserve_text(&http->text, len);
+    return NULL;
+  int err = reserve_text(text, len);
   if (err != 0) {
     fail(http, err);
-    return;
+    return NULL;
   }
   if (replaces)
     remove_line(http, h);
   else
     http->nheaders++;
-  *h = (uvllm__http_header_t) { (uint32_t) http->text.len, (uint32_t) n.len, (uint32_t) len,
-                                secret };
-  uvllm__buf_append(&http->text, n.base, n.len);
-  uvllm__buf_append(&http->text, ": ", 2);
-  uvllm__buf_append(&http->text, p.base, p.len);
-  uvllm__buf_append(&http->text, value.base, value.len);
-  uvllm__buf_append(&http->text, "\0\n", 2);
+  *h = (uvllm__http_header_t) { (uint32_t) text->len, (uint32_t) name.len, (uint32_t) len, secret };
+  text->len += len;
+  return text->base + h->offset;
+}
+
+
+static char* put(char* to, const char* from, size_t n) {
+  if (n != 0)
+    memcpy(to, from, n);
+  return to + n;
+}
+
+
+static void add_header(uvllm_http_t* http, const char* name, uvllm_str_t prefix,
+                       uvllm_str_t value, int secret) {
+  uvllm_str_t n = uvllm__str(name);
+  value = uvllm__trim_blanks(value);
+  if (!is_token(n) || !uvllm__is_field_value(prefix) || !uvllm__is_field_value(value)) {
+    fail(http, UVLLM__EINVAL);
+    return;
+  }
+  char* to = add_line(http, n, n.len + 2 + prefix.len + value.len + 2, secret);
+  if (to == NULL)
+    return;
+  to = put(to, n.base, n.len);
+  to = put(to, ": ", 2);
+  to = put(to, prefix.base, prefix.len);
+  to = put(to, value.base, value.len);
+  put(to, "\0\n", 2);
+}
+
+
+void uvllm__http_constant(uvllm_http_t* http, const char* line, size_t name_len, size_t len) {
+  char* to = add_line(http, (uvllm_str_t) { line, name_len }, len, 0);
+  if (to != NULL)
+    memcpy(to, line, len);
 }
 
 
@@ -296,13 +327,13 @@ uvllm_str_t uvllm__http_fields(uvllm_http_t* http) {
 
 
 void uvllm_http_header(uvllm_http_t* http, const char* name, uvllm_str_t value) {
-  add_header(http, name, "", value, 0);
+  add_header(http, name, (uvllm_str_t) { NULL, 0 }, value, 0);
 }
 
 
 void uvllm_http_secret(uvllm_http_t* http, const char* name, const char* prefix,
                        uvllm_str_t value) {
-  add_header(http, name, prefix, value, 1);
+  add_header(http, name, uvllm__str(prefix), value, 1);
 }
 
 

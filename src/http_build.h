@@ -41,6 +41,12 @@ void uvllm__http_free(uvllm_http_t* http);
 int uvllm__http_finish(uvllm_http_t* http);
 uvllm_str_t uvllm__http_body(const uvllm_http_t* http); /* base == NULL: none */
 
+/* A header that is a constant and may be sent as it is: nobody looks at it again. */
+#define UVLLM__HTTP_CONSTANT(http, name, value)                                  \
+  uvllm__http_constant((http), name ": " value "\0\n", sizeof(name) - 1,        \
+                       sizeof(name ": " value) + 1)
+void uvllm__http_constant(uvllm_http_t* http, const char* line, size_t name_len, size_t len);
+
 /* The headers as they go on the wire, without the empty line. Lines are no strings
  * from here on. */
 uvllm_str_t uvllm__http_fields(uvllm_http_t* http);

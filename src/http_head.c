@@ -42,9 +42,9 @@ static int is_number(uvllm_str_t s) {
 int uvllm__head_field(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value) {
   if (!uvllm__is_field_value(value))
     return UVLLM_EPROTO;
-  if (name.len == 14 && strncasecmp(name.base, "content-length", 14) == 0)
+  if (uvllm__is_name(name, "content-length"))
     return ++h->nlengths == 1 && is_number(value) ? 0 : UVLLM_EPROTO;
-  if (name.len != 17 || strncasecmp(name.base, "transfer-encoding", 17) != 0)
+  if (!uvllm__is_name(name, "transfer-encoding"))
     return 0;
   int chunked = value.len == 7 && strncasecmp(value.base, "chunked", 7) == 0;
   return ++h->ncodings == 1 && chunked && !h->http10 ? 0 : UVLLM_EPROTO;

@@ -15,11 +15,6 @@ typedef uvllm__json_node_t node_t;
 
 _Static_assert(sizeof(node_t) == 16, "a value takes 16 bytes");
 
-enum {
-  NODES_MIN = 64,
-  KEEP_BYTES = 1 << 20 /* more than this is not kept for texts that are much smaller */
-};
-
 /* One parse. `at` moves forward only; functions give a negative number with `at`
  * on the byte that is wrong. All that take it are inlined into one, so that it
  * lives in registers: nothing else may get its address.
@@ -32,7 +27,7 @@ typedef struct run_s {
   const byte_t* text;
   size_t at, len;
   node_t *nodes, *top; /* top: the next that is free */
-  node_t* limit;       /* from here on there is no room for two */
+  node_t* limit;       /* from here on there is no room */
   uint32_t depth;      /* how many containers are open */
   uint32_t open;       /* the innermost of them */
   int in_object;       /* what it is */
@@ -44,92 +39,27 @@ typedef struct run_s {
 #define INLINE static inline __attribute__((always_inline))
 
 
-static void scratch_free(uvllm_json_parser_t* s, uvllm__json_chunk_t* chunk) {
-  while (chunk != NULL) {
-    uvllm__json_chunk_t* next = chunk->next;
-    uvllm__free(&s->alloc, chunk);
-    chunk = next;
-  }
-}
-
-
-/* Forget the text before. One large text must not hold its memory for ever:
- * what is large is given back when the new text is far smaller. */
-static void forget(uvllm_json_parser_t* s, size_t len) {
-  s->n = 0;
-  if (s->scratch != NULL) {
-    scratch_free(s, s->scratch->next);
-    s->scratch->next = NULL;
-    s->scratch->len = 0;
-    if (s->scratch->cap > KEEP_BYTES && len < s->scratch->cap / 16) {
-      scratch_free(s, s->scratch);
-      s->scratch = NULL;
-    }
-  }
-  if (s->cap > KEEP_BYTES / sizeof(node_t) && len < s->cap / 16) {
-    uvllm__free(&s->alloc, s->nodes);
-    s->nodes = NULL;
-    s->cap = 0;
-  }
-}
-
-
-int uvllm_json_parser_new(uvllm_json_parser_t** parser, const uvllm_alloc_t* alloc) {
-  const uvllm_alloc_t a = uvllm__alloc_or_default(alloc);
-  uvllm_json_parser_t* s = uvllm__calloc(&a, 1, sizeof(*s));
-  *parser = s;
-  if (s == NULL)
-    return UVLLM__ENOMEM;
-  s->alloc = a;
-  return 0;
-}
-
-
-void uvllm_json_parser_free(uvllm_json_parser_t* parser) {
-  if (parser == NULL)
-    return;
-  const uvllm_alloc_t a = parser->alloc;
-  scratch_free(parser, parser->scratch);
-  uvllm__free(&a, parser->nodes);
-  uvllm__free(&a, parser);
-}
-
-
-/* Room for two more nodes at least. */
-static __attribute__((noinline)) int grow(uvllm_json_parser_t* s) {
-  const size_t cap = s->cap < NODES_MIN ? NODES_MIN : (size_t) s->cap * 2;
-  node_t* nodes = NULL;
-  if (cap <= UINT32_MAX && cap <= SIZE_MAX / sizeof(node_t))
-    nodes = uvllm__realloc(&s->alloc, s->nodes, cap * sizeof(node_t));
-  if (nodes == NULL)
-    return UVLLM__ENOMEM;
-  s->nodes = nodes;
-  s->cap = (uint32_t) cap;
-  return 0;
-}
-
-
 INLINE void use_nodes(run_t* r, const uvllm_json_parser_t* s, size_t used) {
   r->nodes = s->nodes;
   r->top = s->cap != 0 ? s->nodes + used : NULL;
-  r->limit = s->cap != 0 ? s->nodes + s->cap - 1 : NULL;
+  r->limit = s->cap != 0 ? s->nodes + s->cap : NULL;
 }
 
 
-/* A node for what stands at r->at, and room for one more; NULL without memory.
- * Its end is the caller's to set. */
+/* A node for what stands at r->at, NULL without memory. A scalar's end is the
+ * caller's to set. */
 INLINE node_t* push(run_t* r, uint32_t kind) {
   if (__builtin_expect(r->top >= r->limit, 0)) {
     const size_t used = (size_t) (r->top - r->nodes);
-    r->no_memory = grow(r->parser) != 0;
+    r->no_memory = uvllm__json_grow(r->parser) != 0;
     if (r->no_memory)
       return NULL;
     use_nodes(r, r->parser, used);
   }
   node_t* node = r->top++;
   assert(node != NULL); /* below the limit there is memory */
-  node->v.start = (uint32_t) r->at;
-  node->v.kind = kind;
+  node->start = (uint32_t) r->at;
+  node->kind = kind;
   return node;
 }
 
@@ -144,13 +74,9 @@ INLINE int here(const run_t* r, byte_t c) {
 }
 
 
-INLINE int is_space(byte_t c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-
 INLINE void skip_space(run_t* r) {
-  while (!at_end(r) && __builtin_expect(r->text[r->at] <= ' ', 0) && is_space(r->text[r->at]))
+  while (!at_end(r) && __builtin_expect(r->text[r->at] <= ' ', 0) &&
+         uvllm__json_is_space(r->text[r->at]))
     r->at++;
 }
 
@@ -190,14 +116,14 @@ static __attribute__((noinline)) size_t read_rest(uvllm__json_window_t* w, size_
     at = uvllm__json_window_find(w, at, &high);
     if (at < w->len && w->text[at] == '"')
       break;
-    node->v.kind |= UVLLM__JSON_ESCAPED;
+    node->kind |= UVLLM__JSON_ESCAPED;
     if (at == w->len || w->text[at] != '\\' || (at++, skip_escape(w, &at)) != 0) {
-      node->v.kind = UVLLM_JSON_NONE;
+      node->kind = UVLLM_JSON_NONE;
       break;
     }
   }
   if (high != 0)
-    node->v.kind |= UVLLM__JSON_HIGH;
+    node->kind |= UVLLM__JSON_HIGH;
   return at;
 }
 
@@ -212,13 +138,12 @@ INLINE int read_string(run_t* r) {
     r->at = near + 1;
   } else {
     r->at = read_rest(r->window, r->at + 1, node);
-    if ((node->v.kind & UVLLM__JSON_TYPE) == UVLLM_JSON_NONE)
+    if ((node->kind & UVLLM__JSON_TYPE) == UVLLM_JSON_NONE)
       return -1;
     r->at++;
-    if (node->v.kind != UVLLM_JSON_STRING)
-      r->top++->decoded = (uvllm_str_t) { NULL, 0 };
+    node->next = 0;
   }
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -254,7 +179,7 @@ INLINE int read_number(run_t* r) {
     if (read_digits(r) != 0)
       return -1;
   }
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -269,7 +194,7 @@ INLINE int read_word(run_t* r, const char* word, size_t len, uvllm_json_type typ
     return -1;
   }
   r->at += len;
-  node->v.end = (uint32_t) r->at;
+  node->end = (uint32_t) r->at;
   return 0;
 }
 
@@ -279,7 +204,7 @@ INLINE int open_container(run_t* r, uvllm_json_type type) {
   node_t* node = r->depth < UVLLM_JSON_DEPTH ? push(r, type) : NULL;
   if (node == NULL)
     return -1;
-  node->v.next = r->open;
+  node->next = r->open;
   r->open = (uint32_t) (node - r->nodes);
   r->in_object = type == UVLLM_JSON_OBJECT;
   r->depth++;
@@ -291,12 +216,11 @@ INLINE int open_container(run_t* r, uvllm_json_type type) {
 /* r->at is on the bracket that closes the innermost container. */
 INLINE void close_container(run_t* r) {
   node_t* node = &r->nodes[r->open];
-  r->open = node->v.next; /* the root's is itself */
-  r->in_object = r->nodes[r->open].v.kind == UVLLM_JSON_OBJECT;
-  node->v.next = (uint32_t) (r->top - r->nodes);
+  r->open = node->next; /* the root's is itself */
+  r->in_object = r->nodes[r->open].kind == UVLLM_JSON_OBJECT;
+  node->next = (uint32_t) (r->top - r->nodes);
   r->depth--;
   r->at++;
-  node->v.end = (uint32_t) r->at;
 }
 
 
@@ -380,6 +304,16 @@ INLINE int read_root(run_t* r) {
 }
 
 
+/* As a value in the deepest container there may be: so none opens. */
+size_t uvllm__json_read_scalar(const byte_t* text, size_t at, size_t len, node_t* node) {
+  uvllm__json_window_t window;
+  run_t r = { .text = text, .at = at, .len = len, .nodes = node, .top = node, .limit = node + 1,
+              .depth = UVLLM_JSON_DEPTH, .window = &window };
+  uvllm__json_window_init(&window, text, len);
+  return read_value(&r) == 0 ? r.at : 0;
+}
+
+
 /* Gives where it stopped; *err is not 0 if that is not the end of the value. */
 INLINE size_t run(uvllm_json_parser_t* s, size_t at, size_t len, int guarded, int* err) {
   uvllm__json_window_t window;
@@ -409,9 +343,9 @@ static size_t read_text(uvllm_json_parser_t* s, size_t len, int* err) {
   size_t at = 0, last = len;
   if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
     at = 3;
-  while (at < len && is_space(text[at]))
+  while (at < len && uvllm__json_is_space(text[at]))
     at++;
-  while (last > at && is_space(text[last - 1]))
+  while (last > at && uvllm__json_is_space(text[last - 1]))
     last--;
   if (last - at > 1 && (text[at] == '{' || text[at] == '[') &&
       (text[last - 1] == '}' || text[last - 1] == ']'))
@@ -420,7 +354,7 @@ static size_t read_text(uvllm_json_parser_t* s, size_t len, int* err) {
     at = run_checked(s, at, last, err);
   if (*err != 0)
     return at != last ? at : len;
-  while (at < last && is_space(text[at]))
+  while (at < last && uvllm__json_is_space(text[at]))
     at++;
   if (at != last)
     *err = UVLLM_EPROTO;
@@ -436,7 +370,8 @@ int uvllm_json_parse(uvllm_json_parser_t* parser, uvllm_str_t text, uvllm_json_t
     *error_at = 0;
   if (parser == NULL)
     return UVLLM__ENOMEM;
-  forget(parser, text.len);
+  uvllm__json_forget_nodes(parser, text.len);
+  uvllm__json_forget(parser, text.len);
   if (text.len > UINT32_MAX)
     return UVLLM_ETOOLARGE;
   if (text.base == NULL)

@@ -89,25 +89,30 @@ static int64_t decimal_to_int(const decimal_t* d) {
 }
 
 
+/* Of any size, with a point or an exponent. */
+static __attribute__((noinline)) int64_t any_int(const char* start, const char* end) {
+  const decimal_t d = read_decimal(start, end);
+  return decimal_to_int(&d);
+}
+
+
 int64_t uvllm_json_int(uvllm_json_t v, int64_t otherwise) {
   const node_t* node = uvllm__json_node_as(v, UVLLM_JSON_NUMBER);
   if (node == NULL)
     return otherwise;
-  const char* start = v.parser->text + node->v.start;
-  const char* end = v.parser->text + node->v.end;
+  const char* start = v.parser->text + node->start;
+  const char* end = v.parser->text + node->end;
   const int negative = *start == '-';
   int64_t n = 0;
-  int fits = 1;
+  if (end - start > 18) /* may not fit */
+    return any_int(start, end);
   for (const char* p = start + negative; p < end; p++) {
-    if ((byte_t) (*p - '0') > 9) { /* a point or an exponent */
-      const decimal_t d = read_decimal(start, end);
-      return decimal_to_int(&d);
-    }
-    fits = fits && add_digit(&n, *p - '0', negative);
+    const unsigned int digit = (byte_t) (*p - '0');
+    if (digit > 9)
+      return any_int(start, end);
+    n = n * 10 + digit;
   }
-  if (!fits)
-    return saturated(negative);
-  return negative ? n : -n;
+  return negative ? -n : n;
 }
 
 
@@ -168,7 +173,7 @@ double uvllm_json_num(uvllm_json_t v, double otherwise) {
   double value = 0;
   if (node == NULL)
     return otherwise;
-  const decimal_t d = read_decimal(v.parser->text + node->v.start, v.parser->text + node->v.end);
+  const decimal_t d = read_decimal(v.parser->text + node->start, v.parser->text + node->end);
   if (d.digits != NULL && !small_decimal(&d, &value))
     value = large_decimal(&d);
   return d.negative ? -value : value;

@@ -2,14 +2,14 @@
  *
  * A value is one node; the values within a container follow it, and its `next` is
  * the index of the node behind them. A member is the node of its name, then that
- * of its value. A string that is not plain (escapes, or bytes above 0x7f) has a
- * second node behind it, where its decoded form is kept once somebody asked for it.
+ * of its value. So what a string holds does not change where the nodes behind it
+ * are; its decoded form, once somebody asked for it, is kept elsewhere.
  */
 #ifndef UVLLM_SRC_JSON_READER_H
 #define UVLLM_SRC_JSON_READER_H
 
+#include "json_like.h"
 #include "mem.h"
-#include "uvllm/json.h"
 
 enum {
   UVLLM__JSON_TYPE = 0xff,     /* a uvllm_json_type */
@@ -17,14 +17,19 @@ enum {
   UVLLM__JSON_HIGH = 0x200     /* of a string: has bytes above 0x7f, not checked yet */
 };
 
-typedef union uvllm__json_node_u {
-  struct {
-    uint32_t start, end; /* in the text; of a string with its quotes */
-    uint32_t next;       /* of a container; while it is open: what it stands in */
-    uint32_t kind;       /* the type and what the flags say */
-  } v;
-  uvllm_str_t decoded; /* the second node of a string; base NULL: not yet */
+typedef struct uvllm__json_node_s {
+  uint32_t start, end; /* in the text; of a string with its quotes; of a container
+                          there is only the start */
+  uint32_t next;       /* of a container; while it is open: what it stands in.
+                          Of a string that is not plain: where it is in `decoded`,
+                          if what is there says that it is this node's */
+  uint32_t kind;       /* the type and what the flags say */
 } uvllm__json_node_t;
+
+typedef struct uvllm__json_decoded_s {
+  uvllm_str_t text;
+  uint32_t node;
+} uvllm__json_decoded_t;
 
 /* Decoded strings lie in chunks that never move; the head is the largest. */
 typedef struct uvllm__json_chunk_s {
@@ -33,13 +38,59 @@ typedef struct uvllm__json_chunk_s {
   char bytes[];
 } uvllm__json_chunk_t;
 
+enum {
+  UVLLM__JSON_MODEL_BYTES = 4096,
+  UVLLM__JSON_CHANGES = 32, /* in one text; with more it is rather another one */
+  UVLLM__JSON_PICKS = 8,    /* of one text */
+  UVLLM__JSON_PICKED = 10   /* members of one pick */
+};
+
+/* Where two texts differ: all nodes behind this one have moved. */
+typedef struct uvllm__json_change_s {
+  uint32_t node, by;
+} uvllm__json_change_t;
+
+/* What json_pick.c found in a text of this shape. */
+typedef struct uvllm__json_picked_s {
+  uint64_t shape;
+  const uvllm_str_t* names;
+  uint32_t object;
+  uvllm_json_t values[UVLLM__JSON_PICKED];
+} uvllm__json_picked_t;
+
+/* What json_like.c keeps of the text that the nodes are of. */
+typedef struct uvllm__json_model_s {
+  uint64_t shape; /* a number for all texts with these brackets and names; not 0 */
+  int followed;   /* the text before was of this shape, too */
+  uint32_t npicks;
+  uvllm__json_picked_t picked[UVLLM__JSON_PICKS]; /* in the order of the picks */
+  uvllm__json_note_t note;
+  uvllm__json_change_t changes[UVLLM__JSON_CHANGES]; /* from the text before */
+  uint32_t len;
+  unsigned char text[UVLLM__JSON_MODEL_BYTES];
+} uvllm__json_model_t;
+
 struct uvllm_json_parser_s {
   const char* text;
   uvllm__json_node_t* nodes; /* the root is node 0 */
   uint32_t n, cap;           /* n is 0 after a failed parse: all values are absent */
+  uvllm__json_decoded_t* decoded;
+  uint32_t ndecoded, decoded_cap;
   uvllm__json_chunk_t* scratch;
+  uvllm__json_model_t* model; /* NULL until it is needed */
+  int modelled;               /* the nodes are of its text */
   uvllm_alloc_t alloc;
 };
+
+/* What was decoded, and what was parsed, becomes void. A text of `len` bytes comes
+ * next. */
+void uvllm__json_forget(uvllm_json_parser_t* s, size_t len);
+void uvllm__json_forget_nodes(uvllm_json_parser_t* s, size_t len);
+/* Room for one more node at least: 0 or UV_ENOMEM. */
+int uvllm__json_grow(uvllm_json_parser_t* s);
+/* The scalar at `at`: fills in the node, gives where it ends; 0 if there is none. */
+size_t uvllm__json_read_scalar(const unsigned char* text, size_t at, size_t len,
+                               uvllm__json_node_t* node);
 
 /* NULL if v is absent or void. */
 static inline uvllm__json_node_t* uvllm__json_node(uvllm_json_t v) {
@@ -47,7 +98,17 @@ static inline uvllm__json_node_t* uvllm__json_node(uvllm_json_t v) {
 }
 
 static inline uvllm_json_type uvllm__json_type(const uvllm__json_node_t* node) {
-  return (uvllm_json_type) (node->v.kind & UVLLM__JSON_TYPE);
+  return (uvllm_json_type) (node->kind & UVLLM__JSON_TYPE);
+}
+
+static inline int uvllm__json_is_container(const uvllm__json_node_t* node) {
+  return (node->kind & UVLLM__JSON_TYPE) >= UVLLM_JSON_ARRAY;
+}
+
+/* The node behind a value. A member's value is the node behind its name. */
+static inline const uvllm__json_node_t* uvllm__json_behind(const uvllm__json_node_t* nodes,
+                                                           const uvllm__json_node_t* value) {
+  return uvllm__json_is_container(value) ? nodes + value->next : value + 1;
 }
 
 static inline uvllm__json_node_t* uvllm__json_node_as(uvllm_json_t v, uvllm_json_type type) {

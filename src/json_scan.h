@@ -6,8 +6,7 @@
 #ifndef UVLLM_SRC_JSON_SCAN_H
 #define UVLLM_SRC_JSON_SCAN_H
 
-#include <stdint.h>
-#include <string.h>
+#include "words.h"
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -15,6 +14,15 @@
 /* What ends a plain run in a string: a quote, a backslash, a control character. */
 static inline int uvllm__json_is_special(unsigned char c) {
   return c == '"' || c == '\\' || c < 0x20;
+}
+
+/* Nonzero if a byte of w is special; may err on the side of yes. */
+static inline uint64_t uvllm__json_special(uint64_t w) {
+  return uvllm__word_has(w, '"') | uvllm__word_has(w, '\\') | uvllm__word_has_below(w, 0x20);
+}
+
+static inline int uvllm__json_is_space(unsigned char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 #ifdef __SSE2__
@@ -54,24 +62,15 @@ static inline const unsigned char* uvllm__json_blocks(const unsigned char* p,
 
 #else
 
-/* Nonzero if a byte of w is a special one; may err on the side of yes. */
-static inline uint64_t uvllm__json_block_special(uint64_t w) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
-  const uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-  return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
-}
-
-
 static inline const unsigned char* uvllm__json_blocks(const unsigned char* p,
                                                       const unsigned char* end,
                                                       unsigned int* high, int* done) {
   (void) done;
   for (; end - p >= 8; p += 8) {
-    uint64_t w;
-    memcpy(&w, p, sizeof(w));
-    if (uvllm__json_block_special(w) != 0)
+    const uint64_t w = uvllm__word(p);
+    if (uvllm__json_special(w) != 0)
       return p;
-    *high |= (w & UINT64_C(0x8080808080808080)) != 0;
+    *high |= uvllm__word_has_above_7f(w) != 0;
   }
   return p;
 }
@@ -90,6 +89,17 @@ static inline const unsigned char* uvllm__json_plain(const unsigned char* p,
   for (; p < end && !uvllm__json_is_special(*p); p++)
     *high |= *p & 0x80u;
   return p;
+}
+
+/* Names are short: compared without a call, the last bytes perhaps twice. */
+static inline int uvllm__json_same_name(const char* a, const char* b, size_t n) {
+  if (n >= 8) {
+    for (size_t i = 0; i < n - 8; i += 8)
+      if (uvllm__word(a + i) != uvllm__word(b + i))
+        return 0;
+    return uvllm__word(a + n - 8) == uvllm__word(b + n - 8);
+  }
+  return uvllm__word_of(a, n) == uvllm__word_of(b, n);
 }
 
 /* For many short strings in one text: the masks of 64 bytes are made once and
@@ -201,6 +211,74 @@ static inline size_t uvllm__json_window_find(uvllm__json_window_t* w, size_t at,
 }
 
 #endif
+
+/* As uvllm__json_plain() from a place in a text on, whose bytes before it may be
+ * looked at. */
+static inline size_t uvllm__json_plain_in(const unsigned char* text, size_t at, size_t len,
+                                          unsigned int* high) {
+  int done = 0;
+  const unsigned char* p = uvllm__json_blocks(text + at, text + len, high, &done);
+#ifdef __SSE2__
+  const size_t rest = (size_t) (text + len - p);
+  if (!done && len >= 16 && rest != 0) {
+    const __m128i c = uvllm__json_load(text + len - 16);
+    const unsigned int above = (unsigned int) _mm_movemask_epi8(c) >> (16 - rest);
+    const unsigned int ends = uvllm__json_mask(c) >> (16 - rest) & ~above;
+    *high |= ends != 0 ? above & (ends - 1) & ~ends : above;
+    return ends != 0 ? (size_t) (p - text) + (size_t) __builtin_ctz(ends) : len;
+  }
+#endif
+  return (size_t) ((done ? p : uvllm__json_plain(p, text + len, high)) - text);
+}
+
+/* Whether nothing special and nothing above 0x7f is in it. Most strings are short. */
+static inline int uvllm__json_is_plain(const unsigned char* p, size_t n) {
+  unsigned int high = 0;
+  if (n >= 16)
+    return uvllm__json_plain_in(p, 0, n, &high) == n && high == 0;
+  const uint64_t w = n >= 8 ? uvllm__word(p) : uvllm__word_of(p, n);
+  uint64_t odd = uvllm__json_special(w) | uvllm__word_has_above_7f(w);
+  if (n > 8) {
+    const uint64_t rest = uvllm__word(p + n - 8);
+    odd |= uvllm__json_special(rest) | uvllm__word_has_above_7f(rest);
+  }
+  return odd == 0;
+}
+
+#ifdef __SSE2__
+
+static inline __m128i uvllm__json_equal(const unsigned char* a, const unsigned char* b) {
+  return _mm_cmpeq_epi8(uvllm__json_load(a), uvllm__json_load(b));
+}
+
+
+static inline int uvllm__json_equal64(const unsigned char* a, const unsigned char* b) {
+  const __m128i x = _mm_and_si128(uvllm__json_equal(a, b), uvllm__json_equal(a + 16, b + 16));
+  const __m128i y = _mm_and_si128(uvllm__json_equal(a + 32, b + 32),
+                                  uvllm__json_equal(a + 48, b + 48));
+  return _mm_movemask_epi8(_mm_and_si128(x, y)) == 0xffff;
+}
+
+#endif
+
+/* How many of n bytes are the same in both from the beginning on. */
+static inline size_t uvllm__json_same(const unsigned char* a, const unsigned char* b, size_t n) {
+  size_t i = 0;
+#ifdef __SSE2__
+  while (n - i >= 64 && uvllm__json_equal64(a + i, b + i))
+    i += 64;
+  for (; n - i >= 16; i += 16) {
+    const unsigned int same = (unsigned int) _mm_movemask_epi8(uvllm__json_equal(a + i, b + i));
+    if (same != 0xffff)
+      return i + (size_t) __builtin_ctz(~same);
+  }
+#endif
+  while (n - i >= 8 && uvllm__word(a + i) == uvllm__word(b + i))
+    i += 8;
+  while (i < n && a[i] == b[i])
+    i++;
+  return i;
+}
 
 /* How many bytes from p on (p < end) are one well-formed UTF-8 sequence; else 0,
  * and *bad is the length of the ill-formed part that one U+FFFD stands for

@@ -11,7 +11,7 @@
 typedef unsigned char byte_t;
 typedef uvllm__json_node_t node_t;
 
-enum { SCRATCH_MIN = 256 };
+enum { SCRATCH_MIN = 256, DECODED_MIN = 16 };
 
 static const uvllm_str_t no_str = { NULL, 0 };
 static const uvllm_json_t no_value = { NULL, 0 };
@@ -20,20 +20,6 @@ static const uvllm_json_t no_value = { NULL, 0 };
 uvllm_json_type uvllm_json_type_of(uvllm_json_t v) {
   const node_t* node = uvllm__json_node(v);
   return node != NULL ? uvllm__json_type(node) : UVLLM_JSON_NONE;
-}
-
-
-/* The node behind a member's name. */
-static inline const node_t* value_of_name(const node_t* name) {
-  return __builtin_expect(name->v.kind != UVLLM_JSON_STRING, 0) ? name + 2 : name + 1;
-}
-
-
-/* The node behind a value: as a rule the next one. */
-static inline const node_t* behind(const node_t* nodes, const node_t* value) {
-  if (__builtin_expect(value->v.kind <= UVLLM_JSON_STRING, 1))
-    return value + 1;
-  return uvllm__json_type(value) == UVLLM_JSON_STRING ? value + 2 : nodes + value->v.next;
 }
 
 
@@ -155,32 +141,62 @@ static char* put_decoded(char* out, const byte_t* p, const byte_t* end) {
 }
 
 
-/* The text of a string that is not plain; kept in the node behind it. */
-static uvllm_str_t decode(uvllm_json_parser_t* s, const node_t* node, uvllm_str_t raw) {
-  uvllm_str_t* kept = &s->nodes[node - s->nodes + 1].decoded;
+/* A place in `decoded` for one more; NULL without memory. */
+static uvllm__json_decoded_t* reserve_decoded(uvllm_json_parser_t* s) {
+  if (s->ndecoded == s->decoded_cap) {
+    const size_t cap = s->decoded_cap != 0 ? (size_t) s->decoded_cap * 2 : DECODED_MIN;
+    uvllm__json_decoded_t* grown = NULL;
+    if (cap <= UINT32_MAX && cap <= SIZE_MAX / sizeof(*grown))
+      grown = uvllm__realloc(&s->alloc, s->decoded, cap * sizeof(*grown));
+    if (grown == NULL)
+      return NULL;
+    s->decoded = grown;
+    s->decoded_cap = (uint32_t) cap;
+  }
+  return &s->decoded[s->ndecoded];
+}
+
+
+/* A string that needs more than to be copied. */
+static uvllm_str_t make_decoded(uvllm_json_parser_t* s, node_t* node, uvllm_str_t raw,
+                                size_t most) {
   const byte_t* p = (const byte_t*) raw.base;
-  const byte_t* end = p + raw.len;
-  if (kept->base != NULL)
-    return *kept;
-  const int valid = (node->v.kind & UVLLM__JSON_HIGH) == 0 || uvllm__utf8_check(p, end) == end;
-  if (valid && (node->v.kind & UVLLM__JSON_ESCAPED) == 0)
-    return *kept = raw;
-  if (raw.len > SIZE_MAX / 3)
-    return no_str;
-  char* out = scratch(s, valid ? raw.len : raw.len * 3);
+  uvllm__json_decoded_t* kept = reserve_decoded(s);
+  char* out = kept != NULL ? scratch(s, most) : NULL;
   if (out == NULL)
     return no_str;
-  kept->len = (size_t) (put_decoded(out, p, end) - out);
-  kept->base = out;
-  s->scratch->len += kept->len;
-  return *kept;
+  kept->node = (uint32_t) (node - s->nodes);
+  kept->text = (uvllm_str_t) { out, (size_t) (put_decoded(out, p, p + raw.len) - out) };
+  s->scratch->len += kept->text.len;
+  node->next = s->ndecoded++;
+  return kept->text;
+}
+
+
+/* The text of a string that is not plain. One that turns out to be well-formed
+ * UTF-8 without escapes is plain from then on. */
+static uvllm_str_t decode(uvllm_json_parser_t* s, node_t* node, uvllm_str_t raw) {
+  const byte_t* p = (const byte_t*) raw.base;
+  const byte_t* end = p + raw.len;
+  if (node->next < s->ndecoded && s->decoded[node->next].node == node - s->nodes)
+    return s->decoded[node->next].text;
+  const int valid = (node->kind & UVLLM__JSON_HIGH) == 0 || uvllm__utf8_check(p, end) == end;
+  if (valid && (node->kind & UVLLM__JSON_ESCAPED) == 0) {
+    node->kind = UVLLM_JSON_STRING;
+    return raw;
+  }
+  if (raw.len > SIZE_MAX / 3)
+    return no_str;
+  return make_decoded(s, node, raw, valid ? raw.len : raw.len * 3);
 }
 
 
 static inline uvllm_str_t string_of(const uvllm_json_parser_t* s, const node_t* node) {
-  const uvllm_str_t raw = { s->text + node->v.start + 1, node->v.end - node->v.start - 2 };
+  const uvllm_str_t raw = { s->text + node->start + 1, node->end - node->start - 2 };
   /* A value's parser is const for its readers; decoding fills its cache. */
-  return node->v.kind == UVLLM_JSON_STRING ? raw : decode((uvllm_json_parser_t*) s, node, raw);
+  return node->kind == UVLLM_JSON_STRING
+             ? raw
+             : decode((uvllm_json_parser_t*) s, (node_t*) node, raw);
 }
 
 
@@ -190,42 +206,36 @@ uvllm_str_t uvllm_json_str(uvllm_json_t v) {
 }
 
 
+/* Where a value ends. Behind the last one in a container there are only brackets and
+ * white space: as many brackets as there are containers with the same last one. */
+static uint32_t end_of(const uvllm_json_parser_t* s, const node_t* node) {
+  if (!uvllm__json_is_container(node))
+    return node->end;
+  const node_t* last = s->nodes + node->next - 1;
+  uint32_t at = uvllm__json_is_container(last) ? last->start + 1 : last->end, nopen = 1;
+  for (const node_t* inner = node + 1; inner <= last; inner++)
+    nopen += uvllm__json_is_container(inner) && inner->next == node->next;
+  for (; nopen != 0; at++)
+    nopen -= s->text[at] == ']' || s->text[at] == '}';
+  return at;
+}
+
+
 uvllm_str_t uvllm_json_raw(uvllm_json_t v) {
   const node_t* node = uvllm__json_node(v);
   if (node == NULL)
     return no_str;
-  return (uvllm_str_t) { v.parser->text + node->v.start, node->v.end - node->v.start };
+  return (uvllm_str_t) { v.parser->text + node->start, end_of(v.parser, node) - node->start };
 }
 
 
 int uvllm_json_bool(uvllm_json_t v, int otherwise) {
   const node_t* node = uvllm__json_node_as(v, UVLLM_JSON_BOOL);
-  return node != NULL ? v.parser->text[node->v.start] == 't' : otherwise;
+  return node != NULL ? v.parser->text[node->start] == 't' : otherwise;
 }
 
 
 /* ---- Lookups ------------------------------------------------------------------ */
-
-static inline uint64_t load(const char* p, size_t n) {
-  uint64_t w = 0;
-  memcpy(&w, p, n);
-  return w;
-}
-
-
-/* Names are short: compared without a call, the last bytes perhaps twice. */
-static inline int same_bytes(const char* a, const char* b, size_t n) {
-  if (n >= 8) {
-    for (size_t i = 0; i < n - 8; i += 8)
-      if (load(a + i, 8) != load(b + i, 8))
-        return 0;
-    return load(a + n - 8, 8) == load(b + n - 8, 8);
-  }
-  if (n >= 4)
-    return load(a, 4) == load(b, 4) && load(a + n - 4, 4) == load(b + n - 4, 4);
-  return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
-}
-
 
 /* A name that must be decoded first. */
 static __attribute__((noinline)) int decoded_is(const uvllm_json_parser_t* s, const node_t* node,
@@ -239,17 +249,17 @@ static uvllm_json_t get(uvllm_json_t v, uvllm_str_t name) {
   const node_t* object = uvllm__json_node_as(v, UVLLM_JSON_OBJECT);
   if (object == NULL)
     return no_value;
-  const node_t *nodes = v.parser->nodes, *found = NULL, *end = nodes + object->v.next;
+  const node_t *nodes = v.parser->nodes, *found = NULL, *end = nodes + object->next;
   for (const node_t* member = object + 1; member < end;) {
-    const node_t* value = value_of_name(member);
-    if (__builtin_expect(value != member + 1, 0)) {
+    const node_t* value = member + 1;
+    if (__builtin_expect(member->kind != UVLLM_JSON_STRING, 0)) {
       if (decoded_is(v.parser, member, name))
         found = value;
-    } else if (member->v.end - member->v.start == name.len + 2 &&
-               same_bytes(v.parser->text + member->v.start + 1, name.base, name.len)) {
+    } else if (member->end - member->start == name.len + 2 &&
+               uvllm__json_same_name(v.parser->text + member->start + 1, name.base, name.len)) {
       found = value;
     }
-    member = behind(nodes, value);
+    member = uvllm__json_behind(nodes, value);
   }
   return found != NULL ? (uvllm_json_t) { v.parser, (uint32_t) (found - nodes) } : no_value;
 }
@@ -264,10 +274,10 @@ uvllm_json_t uvllm_json_at(uvllm_json_t array, size_t i) {
   const node_t* node = uvllm__json_node_as(array, UVLLM_JSON_ARRAY);
   if (node == NULL)
     return no_value;
-  const node_t *nodes = array.parser->nodes, *end = nodes + node->v.next;
+  const node_t *nodes = array.parser->nodes, *end = nodes + node->next;
   const node_t* element = node + 1;
   for (; element < end && i != 0; i--)
-    element = behind(nodes, element);
+    element = uvllm__json_behind(nodes, element);
   return element < end ? (uvllm_json_t) { array.parser, (uint32_t) (element - nodes) } : no_value;
 }
 
@@ -308,14 +318,14 @@ int uvllm_json_next(uvllm_json_t v, uint32_t* it, uvllm_str_t* name, uvllm_json_
   uvllm_str_t own = no_str;
   uvllm_json_t found = no_value;
   const uint32_t at = *it != 0 ? *it : v.index + 1;
-  if (node != NULL && uvllm__json_type(node) >= UVLLM_JSON_ARRAY && at < node->v.next) {
+  if (node != NULL && uvllm__json_type(node) >= UVLLM_JSON_ARRAY && at < node->next) {
     const node_t *nodes = v.parser->nodes, *element = nodes + at;
     if (uvllm__json_type(node) == UVLLM_JSON_OBJECT) {
       own = name != NULL ? string_of(v.parser, element) : no_str;
-      element = value_of_name(element);
+      element++;
     }
     found = (uvllm_json_t) { v.parser, (uint32_t) (element - nodes) };
-    *it = (uint32_t) (behind(nodes, element) - nodes);
+    *it = (uint32_t) (uvllm__json_behind(nodes, element) - nodes);
   }
   if (name != NULL)
     *name = own;

@@ -69,9 +69,14 @@ uvllm_str_t uvllm_json_writer_text(const uvllm_json_writer_t* w) {
 }
 
 
+static inline int failed(const uvllm_json_writer_t* w) {
+  return (w->err | w->out->err) != 0;
+}
+
+
 /* The first error stays; 0 for begin_value(). */
 static int misused(uvllm_json_writer_t* w) {
-  if (uvllm_json_writer_error(w) == 0)
+  if (!failed(w))
     w->err = UVLLM__EINVAL;
   return 0;
 }
@@ -80,7 +85,7 @@ static int misused(uvllm_json_writer_t* w) {
 /* Whether a value may stand here; puts the comma before it. */
 static int begin_value(uvllm_json_writer_t* w) {
   unsigned char* state = &w->state[w->depth];
-  if (uvllm_json_writer_error(w) != 0)
+  if (failed(w))
     return 0;
   if ((*state & IN_OBJECT) != 0) {
     if ((*state & NAMED) == 0)
@@ -109,7 +114,7 @@ static void begin_container(uvllm_json_writer_t* w, char bracket, unsigned char 
 
 
 static void end_container(uvllm_json_writer_t* w, char bracket, unsigned char kind) {
-  if (uvllm_json_writer_error(w) != 0)
+  if (failed(w))
     return;
   const unsigned char state = w->state[w->depth];
   if (w->depth == 0 || (state & IN_OBJECT) != kind || (state & NAMED) != 0) {
@@ -173,10 +178,9 @@ static void put_run(uvllm__buf_t* out, const byte_t* p, const byte_t* end, unsig
 }
 
 
-static void put_string(uvllm__buf_t* out, uvllm_str_t s) {
+static __attribute__((noinline)) void put_escaped(uvllm__buf_t* out, uvllm_str_t s) {
   const byte_t* p = (const byte_t*) s.base;
   const byte_t* end = p + s.len;
-  uvllm__buf_char(out, '"');
   while (p < end && out->err == 0) {
     unsigned int high = 0;
     const byte_t* stop = uvllm__json_plain(p, end, &high);
@@ -185,13 +189,26 @@ static void put_string(uvllm__buf_t* out, uvllm_str_t s) {
     if (p < end)
       put_escape(out, *p++);
   }
+}
+
+
+static void put_string(uvllm__buf_t* out, uvllm_str_t s) {
+  if (uvllm__buf_reserve(out, s.len + 2) != 0)
+    return;
+  out->base[out->len++] = '"';
+  if (uvllm__json_is_plain((const byte_t*) s.base, s.len)) {
+    memcpy(out->base + out->len, s.base, s.len);
+    out->len += s.len;
+  } else {
+    put_escaped(out, s);
+  }
   uvllm__buf_char(out, '"');
 }
 
 
 void uvllm_json_name_str(uvllm_json_writer_t* w, uvllm_str_t name) {
   unsigned char* state = &w->state[w->depth];
-  if (uvllm_json_writer_error(w) != 0)
+  if (failed(w))
     return;
   if ((*state & IN_OBJECT) == 0 || (*state & NAMED) != 0 || name.base == NULL) {
     misused(w);

@@ -125,7 +125,7 @@ static int begin_connect(uvllm__plain_conn_t* c, const struct sockaddr* to, sock
 }
 
 
-/* The same; *out is one of the dial's then. */
+/* The same; *out is one of the dial's, or stays as it was after an error. */
 static int connect_to(uvllm__plain_dial_t* d, const struct sockaddr* to, socklen_t len,
                       uvllm__plain_conn_t** out) {
   int fd = open_socket(d->plain, to->sa_family);
@@ -193,24 +193,28 @@ static void note_error(uvllm__plain_dial_t* d, int err) {
 }
 
 
+static void wait_for_next(uvllm__plain_dial_t* d, uint64_t now) {
+  d->next_ns = now + HEAD_START_NS;
+  enlist(&d->plain->waiting, d);
+  uvllm__plain_arm(d->plain, d->next_ns);
+}
+
+
 static void try_next(uvllm__plain_dial_t* d, uint64_t now) {
   delist(d);
   while (addresses_left(d) != 0) {
     uvllm__plain_conn_t* c = NULL;
     int rc = try_address(d, &c);
     d->tried++;
-    if (rc == 1) {
+    if (c == NULL) {
+      note_error(d, rc);
+      continue;
+    }
+    if (rc == 1)
       win(d, c, now);
-      return;
-    }
-    if (rc == 0 && addresses_left(d) != 0) {
-      d->next_ns = now + HEAD_START_NS;
-      enlist(&d->plain->waiting, d);
-      uvllm__plain_arm(d->plain, d->next_ns);
-    }
-    if (rc == 0)
-      return;
-    note_error(d, rc);
+    else if (addresses_left(d) != 0)
+      wait_for_next(d, now);
+    return;
   }
   if (d->conns == NULL)
     fail(d);

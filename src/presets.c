@@ -51,6 +51,8 @@ static const uvllm_preset_t kPresets[] = {
     .key_env = "LLAMA_API_KEY" },
   { LOCAL, .name = "lmstudio", .base_url = "http://localhost:1234/v1",
     .key_env = "LM_API_TOKEN" },
+  { .size = sizeof(uvllm_preset_t), .dialect = "ollama", .name = "ollama",
+    .base_url = "http://localhost:11434", .key_env = "OLLAMA_API_KEY" },
   { LOCAL, .name = "ollama-v1", .base_url = "http://localhost:11434/v1", PARAMS(kOllama),
     .key_env = "OLLAMA_API_KEY" },
   { .size = sizeof(uvllm_preset_t), .needs_key = 1, .name = "bedrock", .dialect = "bedrock",

@@ -10,22 +10,28 @@
  */
 #include "sse.h"
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-typedef uint64_t words2 __attribute__((vector_size(16)));
+/* The next of each in a read, or its end. Each is looked for only when it was
+ * passed: as a rule there is no CR, and that is found out once a read. */
+typedef struct eols_s {
+  const char *lf, *cr;
+} eols_t;
 
 
-/* The first CR or LF, or end. */
-static const char* find_eol(const char* p, const char* end) {
-  for (; end - p >= 16; p += 16) {
-    bytes16 v;
-    memcpy(&v, p, sizeof(v));
-    words2 hit = (words2) ((v == '\n') | (v == '\r'));
-    if ((hit[0] | hit[1]) != 0)
-      break;
-  }
-  while (p < end && *p != '\n' && *p != '\r')
-    p++;
-  return p;
+static inline void find(const char** next, char c, const char* p, const char* end) {
+  if (*next >= p)
+    return;
+  const char* found = memchr(p, c, (size_t) (end - p));
+  *next = found != NULL ? found : end;
+}
+
+
+/* The first CR or LF from p on, or end. */
+static inline const char* find_eol(eols_t* next, const char* p, const char* end) {
+  if (p == end || *p == '\n')
+    return p; /* every second line is empty */
+  find(&next->lf, '\n', p, end);
+  find(&next->cr, '\r', p, end);
+  return next->lf < next->cr ? next->lf : next->cr;
 }
 
 
@@ -94,13 +100,14 @@ static int set_name(uvllm__frames_t* f, uvllm_str_t value, int in_tail) {
 
 
 static int take_field(uvllm__frames_t* f, uvllm_str_t line, int in_tail) {
-  const char* colon = memchr(line.base, ':', line.len);
+  const int is_data = line.len > 4 && memcmp(line.base, "data:", 5) == 0; /* most are */
+  const char* colon = is_data ? line.base + 4 : memchr(line.base, ':', line.len);
   size_t len = colon != NULL ? (size_t) (colon - line.base) : line.len;
   uvllm_str_t name = { line.base, len };
   size_t skip = len + (colon != NULL);
   skip += skip < line.len && line.base[skip] == ' ';
   uvllm_str_t value = { line.base + skip, line.len - skip };
-  if (uvllm__str_eq(name, "data"))
+  if (is_data || uvllm__str_eq(name, "data"))
     return add_data(f, value, in_tail);
   if (uvllm__str_eq(name, "event"))
     return set_name(f, value, in_tail);
@@ -128,6 +135,8 @@ static int take_line(uvllm__frames_t* f, uvllm_str_t rest) {
 
 /* The read ended within an event or a line: its bytes are about to go. */
 static int store(uvllm__frames_t* f, uvllm_str_t line) {
+  if (line.len == 0 && f->name.base == NULL && f->data.base == NULL)
+    return 0;
   int err = store_name(f);
   if (err == 0)
     err = store_data(f);
@@ -189,9 +198,10 @@ int uvllm__sse_feed(uvllm__frames_t* f, const char* data, size_t len, size_t* co
                     uvllm__frame_cb cb, void* ctx) {
   const char* end = data + len;
   const char* p = data;
+  eols_t next = { NULL, NULL };
   int err = skip_start(f, &p, end);
   while (err == 0) {
-    const char* eol = find_eol(p, end);
+    const char* eol = find_eol(&next, p, end);
     uvllm_str_t line = { p, (size_t) (eol - p) };
     if (eol == end) {
       err = store(f, line);

@@ -1,15 +1,17 @@
 #!/bin/sh
-# check_readme.sh SOURCE-FOLDER BUILD-FOLDER UVLLM CC [FLAG...]
+# check_readme.sh SOURCE-FOLDER BUILD-FOLDER UVLLM TEST-DIALECTS CC [FLAG...]
 #
 # What README.md says is so: its example is built by its own commands against the
-# installed library and gets an answer, its options are those of `uvllm batch`,
-# and the files that it names exist. FLAGs are those of the library's build.
+# installed library and gets an answer, its options are those of `uvllm batch`, its
+# table of dialects is that of the test, and the files that it names exist. FLAGs
+# are those of the library's build.
 set -eu
 source=$1
 build=$2
 uvllm=$3
-cc=$4
-shift 4
+dialects=$4
+cc=$5
+shift 5
 readme=$source/README.md
 top=$(mktemp -d)
 server=
@@ -58,6 +60,11 @@ readelf -d "$top/hello-static" | grep -q 'NEEDED.*libuvllm' && complain "hello-s
 part options | grep -oE -e '--[a-z][a-z-]+' | sort -u > "$top/told"
 diff "$top/real" "$top/told" || complain "the options of batch (<) are not those of README.md (>)"
 echo "passed: $(wc -l < "$top/real") options"
+
+"$dialects" --matrix > "$top/real"
+part matrix > "$top/told"
+diff "$top/real" "$top/told" || complain "the dialects of the test (<) are not those of README.md (>)"
+echo "passed: $(wc -l < "$top/real") lines of dialects"
 
 grep -oE '(examples|tests|bench|include|src)/[a-z_/]+\.[a-z]+' "$readme" | sort -u > "$top/files"
 while read -r file; do

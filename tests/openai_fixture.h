@@ -13,6 +13,11 @@ static inline void fixture_begin(fixture_run_t* run, const char* name) {
   fixture_begin_of(run, &source, name);
 }
 
+static inline uvllm_str_t fixture_read(const char* name) {
+  const fixture_source_t source = openai_source();
+  return fixture_read_of(&source, name);
+}
+
 static inline char* fixture_run(const char* name, uvllm_str_t bytes, size_t first, size_t step) {
   const fixture_source_t source = openai_source();
   return fixture_run_of(&source, name, bytes, first, step);

@@ -8,6 +8,7 @@
  * answers stands in the name:
  *
  *   embed_*, models_*, raw_*, completion_*, count_*   the op; else a chat
+ *   pull_*                                   a raw request to Ollama's /api/pull
  *   error_429_*                              the HTTP status; else 200
  *   *_n2, *_in2                              n, or the number of inputs
  *   .sse .json .jsonl .html .txt .bin        the content type (.bin: an AWS event stream)
@@ -59,7 +60,8 @@ static inline uvllm_op fixture__op(const char* name) {
     const char* prefix;
     uvllm_op op;
   } ops[] = { { "embed_", UVLLM_EMBED }, { "models_", UVLLM_MODELS }, { "raw_", UVLLM_RAW },
-              { "completion_", UVLLM_COMPLETION }, { "count_", UVLLM_COUNT_TOKENS } };
+              { "pull_", UVLLM_RAW }, { "completion_", UVLLM_COMPLETION },
+              { "count_", UVLLM_COUNT_TOKENS } };
   for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
     if (strncmp(name, ops[i].prefix, strlen(ops[i].prefix)) == 0)
       return ops[i].op;
@@ -102,7 +104,7 @@ static inline void fixture_begin_of(fixture_run_t* run, const fixture_source_t* 
   r->n = fixture__number(name, "_n");
   r->messages = messages;
   r->nmessages = r->op == UVLLM_EMBED ? fixture__number(name, "_in") : 1;
-  r->raw_path = "/x";
+  r->raw_path = strncmp(name, "pull_", 5) == 0 ? "/api/pull" : "/x";
   run->http_status = (int) fixture__number(name, "error_");
   if (run->http_status == 0)
     run->http_status = 200;

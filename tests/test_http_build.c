@@ -1,6 +1,7 @@
 /* What may be put into an HTTP request, what comes out, and what never may. */
 #include "test.h"
 #include "http_build.h"
+#include "http_chars.h"
 
 typedef struct fixture_s {
   test_alloc_t alloc;
@@ -150,6 +151,70 @@ static void refuses_what_would_split_a_header(void** state) {
   uvllm__http_reset(&f.http);
   uvllm_http_header(&f.http, "X", test_str("\xc3\xa9\tok"));
   assert_int_equal(uvllm__http_finish(&f.http), 0);
+  end(&f);
+}
+
+/* Values are looked at in words: each byte counts at each place of them. */
+static void sees_every_byte_of_a_value(void** state) {
+  (void) state;
+  char value[20];
+  for (size_t len = 1; len < sizeof(value); len++)
+    for (size_t at = 0; at < len; at++)
+      for (int c = 0; c < 256; c++) {
+        memset(value, c % 2 == 0 ? 'a' : '\xff', sizeof(value));
+        value[at] = (char) c;
+        const int wanted = (c >= 0x20 && c != 0x7f) || c == '\t';
+        assert_int_equal(uvllm__is_field_value((uvllm_str_t) { value, len }), wanted);
+      }
+  assert_true(uvllm__is_field_value(test_str("")));
+}
+
+static void sees_every_byte_of_a_path(void** state) {
+  (void) state;
+  for (size_t len = 1; len < 20; len++)
+    for (size_t at = 1; at < len; at++)
+      for (int c = 1; c < 256; c++) {
+        char path[20] = "/";
+        fixture_t f;
+        memset(path + 1, 'a', len - 1);
+        path[at] = (char) c;
+        begin(&f);
+        uvllm_http_path(&f.http, path);
+        const int wanted = c > 0x20 && c < 0x7f && c != '#';
+        assert_int_equal(uvllm__http_finish(&f.http), wanted ? 0 : UVLLM__EINVAL);
+        end(&f);
+      }
+}
+
+static void names_are_the_same_in_any_case(void** state) {
+  (void) state;
+  static const char wanted[] = "x-ratelimit-limit2";
+  char name[sizeof(wanted)];
+  for (size_t at = 0; at < sizeof(wanted) - 1; at++)
+    for (const char* c = "!#$%&'*+-.09AZ^_`az|~xX2"; *c != '\0'; c++) {
+      memcpy(name, wanted, sizeof(wanted));
+      name[at] = *c;
+      const int same = *c == wanted[at] || (*c >= 'A' && *c <= 'Z' && (*c | 0x20) == wanted[at]);
+      assert_int_equal(uvllm__is_name(test_str(name), wanted), same);
+    }
+  assert_true(uvllm__is_name(test_str("TE"), "te"));
+  assert_false(uvllm__is_name(test_str(""), "te"));
+  assert_false(uvllm__is_name(test_str("te-"), "te"));
+}
+
+static void constants_replace_and_are_replaced(void** state) {
+  (void) state;
+  fixture_t f;
+  begin(&f);
+  uvllm_http_header(&f.http, "accept", test_str("text/plain"));
+  UVLLM__HTTP_CONSTANT(&f.http, "Accept", "application/json");
+  UVLLM__HTTP_CONSTANT(&f.http, "X-Empty", "");
+  uvllm_http_secret(&f.http, "X-Key", "", test_str("k"));
+  UVLLM__HTTP_CONSTANT(&f.http, "X-KEY", "public");
+  uvllm_http_header(&f.http, "x-empty", test_str("no"));
+  assert_int_equal(uvllm__http_finish(&f.http), 0);
+  assert_str(uvllm__http_fields(&f.http),
+             "Accept: application/json\r\nX-Key: k\r\nx-empty: no\r\n");
   end(&f);
 }
 
@@ -315,6 +380,10 @@ int main(void) {
     cmocka_unit_test(a_header_stands_once),
     cmocka_unit_test(a_secret_is_never_replaced),
     cmocka_unit_test(refuses_what_would_split_a_header),
+    cmocka_unit_test(sees_every_byte_of_a_value),
+    cmocka_unit_test(sees_every_byte_of_a_path),
+    cmocka_unit_test(names_are_the_same_in_any_case),
+    cmocka_unit_test(constants_replace_and_are_replaced),
     cmocka_unit_test(refuses_paths_that_lead_elsewhere),
     cmocka_unit_test(refuses_methods_that_are_none),
     cmocka_unit_test(bounds_number_and_size_of_headers),

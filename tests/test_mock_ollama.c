@@ -157,6 +157,29 @@ static void without_a_prompt_the_model_is_loaded(void** state) {
   world_end(&w);
 }
 
+static void keep_alive_is_a_duration(void** state) {
+  (void) state;
+  static const struct { const char* value; int status; } values[] = {
+    { "5", 200 }, { "-1", 200 }, { "\"5m\"", 200 }, { "\"1h30m\"", 200 }, { "\"-1s\"", 200 },
+    { "\"1.5h\"", 200 }, { "\"0\"", 200 }, { "null", 200 }, { "\"\"", 400 }, { "\"-\"", 400 },
+    { "\"5\"", 400 }, { "\"5x\"", 400 }, { "\"m\"", 400 }, { "\"1h30\"", 400 },
+    { "\"1h30e\"", 400 }
+  };
+  world_t w;
+  reply_t r;
+  char members[64];
+  world_new(&w);
+  for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    snprintf(members, sizeof(members), WHOLE ",\"keep_alive\":%s", values[i].value);
+    ask_chat(&w, "", members, &r);
+    if (r.status != values[i].status)
+      print_message("%s\n", values[i].value);
+    assert_int_equal(r.status, values[i].status);
+    reply_free(&r);
+  }
+  world_end(&w);
+}
+
 static void thinking_comes_first(void** state) {
   (void) state;
   world_t w;
@@ -561,6 +584,7 @@ int main(void) {
     cmocka_unit_test(generate_has_a_response_and_a_context),
     cmocka_unit_test(num_predict_cuts),
     cmocka_unit_test(without_a_prompt_the_model_is_loaded),
+    cmocka_unit_test(keep_alive_is_a_duration),
     cmocka_unit_test(thinking_comes_first),
     cmocka_unit_test(tool_calls_come_whole),
     cmocka_unit_test(format_is_followed),

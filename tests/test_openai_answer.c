@@ -227,16 +227,8 @@ static void vectors_have_a_largest_size(void** state) {
 
 /* Nothing may get lost when a string cannot be decoded: it is UV_ENOMEM, or all
  * of it comes. */
-static void no_content_is_lost_without_memory(void** state) {
-  (void) state;
-  static const char text[] =
-      "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\\n\",\"refusal\":\"\\u00e9\","
-      "\"reasoning\":\"\\t\",\"tool_calls\":[{\"id\":\"\\\"\",\"function\":{\"name\":\"\\\\\","
-      "\"arguments\":\"{\\\"a\\\":1}\"}}]},\"finish_reason\":\"st\\u006fp\"}]}";
-  static const char expected[] =
-      "reasoning 0 \"\\x09\"\ntext 0 \"a\\n\"\nrefusal 0 \"\xc3\xa9\"\n"
-      "tool_begin 0 0 \" \\\ntool_delta 0 0 \"{\"a\":1}\"\nstop 0 tool\n";
-  const uvllm_frame_t frame = { .data = { text, sizeof(text) - 1 } };
+static void check_without_memory(const char* text, const char* expected) {
+  const uvllm_frame_t frame = { .data = test_str(text) };
   for (int once = 0; once <= 1; once++) {
     int rc = UVLLM__ENOMEM;
     for (size_t fail_at = 1; rc != UVLLM_COMPLETE; fail_at++) {
@@ -262,6 +254,24 @@ static void no_content_is_lost_without_memory(void** state) {
     }
   }
 }
+
+
+static void no_content_is_lost_without_memory(void** state) {
+  (void) state;
+  check_without_memory(
+      "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\\n\",\"refusal\":\"\\u00e9\","
+      "\"reasoning\":\"\\t\",\"tool_calls\":[{\"id\":\"\\\"\",\"function\":{\"name\":\"\\\\\","
+      "\"arguments\":\"{\\\"a\\\":1}\"}}]},\"finish_reason\":\"st\\u006fp\"}]}",
+      "reasoning 0 \"\\x09\"\ntext 0 \"a\\n\"\nrefusal 0 \"\xc3\xa9\"\n"
+      "tool_begin 0 0 \" \\\ntool_delta 0 0 \"{\"a\":1}\"\nstop 0 tool\n");
+  check_without_memory("{\"choices\":[{\"message\":{\"content\":\"a\\n\"}}]}",
+                       "text 0 \"a\\n\"\nstop 0 end\n");
+  check_without_memory("{\"choices\":[{\"message\":{\"refusal\":\"a\\n\"}}]}",
+                       "refusal 0 \"a\\n\"\nstop 0 refusal\n");
+  check_without_memory("{\"choices\":[{\"message\":{\"reasoning_content\":\"a\\n\"}}]}",
+                       "reasoning 0 \"a\\n\"\nstop 0 end\n");
+}
+
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -2,11 +2,7 @@
  * several inputs are several exchanges; Cohere's take all at once.
  */
 #include "bedrock.h"
-
-#include <float.h>
-#include <stdio.h>
-
-enum { MAX_VALUES = 16384 };
+#include "vector.h"
 
 
 static int contains(uvllm_str_t s, const char* word) {
@@ -60,48 +56,23 @@ int uvllm__bedrock_embed_body(const uvllm_attempt_t* attempt, uvllm_http_t* http
 
 /* ---- Answers ---- */
 
-static float to_float(double d) {
-  return d > FLT_MAX ? FLT_MAX : d < -FLT_MAX ? -FLT_MAX : (float) d;
-}
-
-
 static int take_vector(uvllm__bedrock_t* s, uvllm_json_t array, uvllm_emit_t* emit) {
-  float values[MAX_VALUES];
-  uvllm_json_t number;
-  uint32_t it = 0;
-  uvllm_event_t event = { .type = UVLLM_EVENT_EMBEDDING, .index = s->vectors };
+  float values[UVLLM__VECTOR_VALUES];
   size_t n = 0;
-  for (; uvllm_json_next(array, &it, NULL, &number); n++) {
-    if (n == MAX_VALUES)
-      return uvllm__refuse_with(emit, UVLLM_ETOOLARGE, "an embedding has more than 16384 values");
-    if (uvllm_json_type_of(number) != UVLLM_JSON_NUMBER)
-      break;
-    values[n] = to_float(uvllm_json_num(number, 0));
-  }
-  if (n == 0 || n != uvllm_json_count(array) || uvllm_json_type_of(array) != UVLLM_JSON_ARRAY)
-    return uvllm__refuse_with(emit, UVLLM_EPROTO, "an embedding is malformed");
-  if (s->vectors == s->request->nmessages)
-    return uvllm__refuse_with(emit, UVLLM_EPROTO, "more embeddings came than there are inputs");
-  s->vectors++;
-  event.u.vector.values = values;
-  event.u.vector.nvalues = n;
-  uvllm_emit_event(emit, &event);
-  return 0;
+  const int err = uvllm__vector_numbers(array, values, &n);
+  return uvllm__vector_tell(err, s->vectors++, (uint32_t) s->request->nmessages, values, n, emit);
 }
 
 
 static int take_list(uvllm__bedrock_t* s, uvllm_json_t list, uvllm_emit_t* emit) {
-  char message[80];
   uvllm_json_t array;
   uint32_t it = 0;
   int err = 0;
   while (err == 0 && uvllm_json_next(list, &it, NULL, &array))
     err = take_vector(s, array, emit);
-  if (err != 0 || s->vectors == s->request->nmessages)
-    return err;
-  snprintf(message, sizeof(message), "%u embeddings came for %zu inputs", s->vectors,
-           s->request->nmessages);
-  return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
+  if (err == 0)
+    err = uvllm__vector_count(s->vectors, (uint32_t) s->request->nmessages, emit);
+  return err == UVLLM_COMPLETE ? 0 : err;
 }
 
 

@@ -105,6 +105,8 @@ static int by_message(const words_t* w, int status) {
     { "api key not valid", UVLLM_EAUTH },
     { "invalid api token", UVLLM_EAUTH },
     { "authentication failed", UVLLM_EAUTH },
+    { "try pulling it first", UVLLM_ENOMODEL },
+    { "manifest: file does not exist", UVLLM_ENOMODEL },
   };
   if (status >= 500 || status == 429 || status == 401)
     return 0;

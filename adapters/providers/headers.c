@@ -8,6 +8,7 @@
  * minutes it is a day's.
  */
 #include "headers.h"
+#include "http_chars.h"
 #include "http_text.h"
 
 enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
@@ -15,22 +16,10 @@ enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
 #define DAY_FROM_MS (10 * 60 * 1000)
 
 
-static int same(uvllm_str_t s, const char* wanted) {
-  if (s.len != strlen(wanted))
-    return 0;
-  for (size_t i = 0; i < s.len; i++) {
-    const char c = s.base[i];
-    if ((c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c) != wanted[i])
-      return 0;
-  }
-  return 1;
-}
-
-
 /* Cuts `prefix` off if it is there. */
-static int skip(uvllm_str_t* s, const char* prefix) {
+static inline int skip(uvllm_str_t* s, const char* prefix) {
   const size_t n = strlen(prefix);
-  if (s->len < n || !same((uvllm_str_t) { s->base, n }, prefix))
+  if (s->len < n || !uvllm__is_name((uvllm_str_t) { s->base, n }, prefix))
     return 0;
   s->base += n;
   s->len -= n;
@@ -119,9 +108,9 @@ static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t 
                            : skip(&name, "reset-")     ? RESET : 0;
   if (bit == 0)
     return;
-  if (same(name, "requests") || same(name, "req-minute"))
+  if (uvllm__is_name(name, "requests") || uvllm__is_name(name, "req-minute"))
     take_limit(h, UVLLM__HEADERS_REQUESTS, bit, value, emit);
-  else if (same(name, "tokens") || same(name, "tokens-minute"))
+  else if (uvllm__is_name(name, "tokens") || uvllm__is_name(name, "tokens-minute"))
     take_limit(h, UVLLM__HEADERS_TOKENS, bit, value, emit);
 }
 
@@ -134,9 +123,9 @@ static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t va
                    : skip(&name, "input-tokens-")  ? UVLLM__HEADERS_INPUT
                    : skip(&name, "output-tokens-") ? UVLLM__HEADERS_OUTPUT
                                                    : UVLLM__HEADERS_LIMITS;
-  const unsigned int bit = same(name, "limit")       ? LIMIT
-                           : same(name, "remaining") ? REMAINING
-                           : same(name, "reset")     ? RESET : 0;
+  const unsigned int bit = uvllm__is_name(name, "limit")       ? LIMIT
+                           : uvllm__is_name(name, "remaining") ? REMAINING
+                           : uvllm__is_name(name, "reset")     ? RESET : 0;
   if (what != UVLLM__HEADERS_LIMITS && bit != 0)
     take_limit(h, what, bit, value, emit);
 }
@@ -154,15 +143,28 @@ static void take_wait(uvllm__headers_t* h, int is_ms, uvllm_str_t value, uvllm_e
 }
 
 
+/* Blanks, control characters, what is not ASCII, and what parameters begin with. */
+static uint64_t ends_type(uint64_t w) {
+  return uvllm__word_has_below(w, 0x21) | uvllm__word_has(w, 0x7f) | uvllm__word_has(w, ';') |
+         uvllm__word_has_above_7f(w);
+}
+
+
 /* "Text/HTML; charset=utf-8" is "text/html". */
 void uvllm__headers_media_type(uvllm__headers_t* h, uvllm_str_t type) {
+  const size_t room = sizeof(h->media_type) - 1, most = type.len < room ? type.len : room;
   size_t n = 0;
-  while (n < type.len && n < sizeof(h->media_type) - 1 && type.base[n] != ';' &&
-         type.base[n] > ' ' && type.base[n] < 0x7f) {
-    const char c = type.base[n];
-    h->media_type[n++] = c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+  while (most - n >= 8 && !ends_type(uvllm__word(type.base + n)))
+    n += 8;
+  while (n < most && !ends_type(UVLLM__WORD_ONES * (unsigned char) type.base[n]))
+    n++;
+  memset(h->media_type, 0, sizeof(h->media_type));
+  if (n != 0)
+    memcpy(h->media_type, type.base, n);
+  for (size_t i = 0; i < sizeof(h->media_type); i++) { /* all of it, at once */
+    const char c = h->media_type[i];
+    h->media_type[i] = (char) (c | (c >= 'A' && c <= 'Z' ? 0x20 : 0));
   }
-  h->media_type[n] = '\0';
 }
 
 
@@ -177,29 +179,55 @@ static int is_request_id(uvllm_str_t name) {
   static const char* const names[] = { "x-request-id", "request-id", "apim-request-id",
                                        "x-amzn-requestid", "x-debug-trace-id" };
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-    if (same(name, names[i]))
+    if (uvllm__is_name(name, names[i]))
       return 1;
   return 0;
 }
 
 
-void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
-                        uvllm_emit_t* emit) {
-  const char first = name.len != 0 ? (char) (name.base[0] | 0x20) : '\0';
-  if (first != 'x' && first != 'r' && first != 'c' && first != 'a')
-    return; /* most of them */
+static void take_x(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
+                   uvllm_emit_t* emit) {
   if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
     take_x_ratelimit(h, name, value, emit);
-  else if (skip(&name, "anthropic-ratelimit-"))
+  else if (is_request_id(name))
+    uvllm_emit_request_id(emit, value);
+  else if (uvllm__is_name(name, "x-amz-retry-after"))
+    take_wait(h, 1, value, emit);
+  else if (uvllm__is_name(name, "x-should-retry"))
+    h->should_retry = uvllm__is_name(value, "true") ? 1 : uvllm__is_name(value, "false") ? 2 : 0;
+}
+
+
+static void take_r(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
+                   uvllm_emit_t* emit) {
+  if (uvllm__is_name(name, "retry-after-ms"))
+    take_wait(h, 1, value, emit);
+  else if (uvllm__is_name(name, "retry-after"))
+    take_wait(h, 0, value, emit);
+  else if (is_request_id(name))
+    uvllm_emit_request_id(emit, value);
+}
+
+
+static void take_a(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
+                   uvllm_emit_t* emit) {
+  if (skip(&name, "anthropic-ratelimit-"))
     take_anthropic(h, name, value, emit);
   else if (is_request_id(name))
     uvllm_emit_request_id(emit, value);
-  else if (same(name, "retry-after-ms") || same(name, "x-amz-retry-after"))
-    take_wait(h, 1, value, emit);
-  else if (same(name, "retry-after"))
-    take_wait(h, 0, value, emit);
-  else if (same(name, "x-should-retry"))
-    h->should_retry = same(value, "true") ? 1 : same(value, "false") ? 2 : 0;
-  else if (same(name, "content-type"))
-    uvllm__headers_media_type(h, value);
+}
+
+
+void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
+                        uvllm_emit_t* emit) {
+  switch (name.len != 0 ? name.base[0] | 0x20 : '\0') {
+    case 'a': take_a(h, name, value, emit); break;
+    case 'c':
+      if (uvllm__is_name(name, "content-type"))
+        uvllm__headers_media_type(h, value);
+      break;
+    case 'r': take_r(h, name, value, emit); break;
+    case 'x': take_x(h, name, value, emit); break;
+    default: break; /* most of them */
+  }
 }

@@ -7,6 +7,7 @@
  */
 #include "openai.h"
 #include "check.h"
+#include "http_build.h"
 
 #include <stdio.h>
 
@@ -37,9 +38,12 @@ static void build_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   const uvllm_request_t* r = attempt->request;
   const int has_body = r->op == UVLLM_RAW ? r->raw_body.base != NULL : r->op != UVLLM_MODELS;
   if (has_body)
-    uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
-  uvllm_http_header(http, "Accept", uvllm__str(r->op == UVLLM_RAW ? "*/*" : "application/json"));
-  uvllm_http_header(http, "User-Agent", uvllm__str("uvllm/" UVLLM_VERSION_STRING));
+    UVLLM__HTTP_CONSTANT(http, "Content-Type", "application/json");
+  if (r->op == UVLLM_RAW)
+    UVLLM__HTTP_CONSTANT(http, "Accept", "*/*");
+  else
+    UVLLM__HTTP_CONSTANT(http, "Accept", "application/json");
+  UVLLM__HTTP_CONSTANT(http, "User-Agent", "uvllm/" UVLLM_VERSION_STRING);
   const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
   if (attempt->key.len != 0 && own != NULL)
     uvllm_http_secret(http, own, "", attempt->key);
@@ -157,7 +161,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
   }
   if (s->framing == UVLLM_FRAME_SSE && starts_with(text, "[DONE]"))
     return uvllm__openai_done(s, emit);
-  const int err = uvllm_json_parse(uvllm_emit_parser(emit), text, &root, &at);
+  const int err = uvllm__json_parse_like(uvllm_emit_parser(emit), text, &root, &at);
   if (err != 0)
     return err == UVLLM_EPROTO ? not_json(s, text, at, emit) : err;
   return take_json(s, f, root, emit);

@@ -13,6 +13,7 @@
 
 #include "dialects.h" /* declares uvllm__openai_ops */
 #include "fault.h"
+#include "json_like.h"
 #include "json_pick.h"
 #include "mem.h"
 #include "uvllm/provider.h"
@@ -34,6 +35,16 @@ typedef struct uvllm__openai_call_s {
   uint32_t key;   /* of its id, or of its name where there is no id; 0: neither */
 } uvllm__openai_call_t;
 
+/* What the event at hand said: texts (the last of them is kept); or anything else,
+ * even if it was known already. */
+typedef struct uvllm__openai_told_s {
+  uint32_t ntexts;
+  int others;
+  uvllm_json_t value;
+  uint32_t choice;
+  uvllm_event_type type;
+} uvllm__openai_told_t;
+
 typedef struct uvllm__openai_s { /* the state of one attempt */
   uvllm__headers_t head;
   uvllm_op op;
@@ -45,6 +56,7 @@ typedef struct uvllm__openai_s { /* the state of one attempt */
   int beyond;        /* a choice that the sets cannot hold was seen */
   int no_memory;     /* a string could not be decoded: UV_ENOMEM */
   uvllm__openai_set_t seen, finished, tools, refused;
+  uvllm__openai_told_t told;
   uvllm__openai_call_t calls[UVLLM__OPENAI_CALLS];
 } uvllm__openai_t;
 

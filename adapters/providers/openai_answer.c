@@ -2,7 +2,9 @@
  * same code, since servers send either in place of the other.
  *
  * Everything may be absent, null or of another type, and is then nothing. What
- * ends a choice is told once, after its content.
+ * ends a choice is told once, after its content. Most events of a stream tell a
+ * text, and differ from the one before in this and in what nobody asks for: they
+ * are noticed, and not taken apart again.
  */
 #include "openai.h"
 #include "check.h"
@@ -21,13 +23,14 @@ static void set_add(set_t* set, uint32_t i) {
 }
 
 
-static int is_string(uvllm_json_t v) {
-  return uvllm_json_type_of(v) == UVLLM_JSON_STRING;
+/* Most of what is asked for is absent. */
+static inline int is_a(uvllm_json_type type, uvllm_json_t v) {
+  return v.parser != NULL && uvllm_json_type_of(v) == type;
 }
 
 
-static int is_object(uvllm_json_t v) {
-  return uvllm_json_type_of(v) == UVLLM_JSON_OBJECT;
+static inline int is_object(uvllm_json_t v) {
+  return is_a(UVLLM_JSON_OBJECT, v);
 }
 
 
@@ -101,18 +104,26 @@ void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit) {
 
 /* ---- Content ---- */
 
-static void emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_json_t text,
-                 uvllm_emit_t* to) {
-  if (is_string(text))
-    uvllm_emit_text(to, choice, type, uvllm__openai_str(s, text));
+/* A string that is not empty is told. Gives its length, 0 for anything else. */
+static size_t emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_json_t v,
+                   uvllm_emit_t* to) {
+  if (v.parser == NULL)
+    return 0;
+  const uvllm_str_t text = uvllm__openai_str(s, v);
+  if (text.len != 0) {
+    s->told = (uvllm__openai_told_t) { s->told.ntexts + 1, s->told.others, v, choice, type };
+    uvllm_emit_text(to, choice, type, text);
+  }
+  return text.len;
 }
 
 
 static void take_refusal(uvllm__openai_t* s, uint32_t choice, uvllm_json_t refusal,
                          uvllm_emit_t* to) {
-  emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to);
-  if (is_string(refusal) && uvllm__openai_str(s, refusal).len != 0)
-    set_add(&s->refused, choice);
+  if (emit(s, choice, UVLLM_EVENT_REFUSAL, refusal, to) == 0)
+    return;
+  set_add(&s->refused, choice);
+  s->told.others = 1;
 }
 
 
@@ -122,7 +133,7 @@ static void take_thinking(uvllm__openai_t* s, uint32_t choice, uvllm_json_t thin
   uvllm_json_t part;
   uint32_t it = 0;
   emit(s, choice, UVLLM_EVENT_REASONING, thinking, to);
-  if (uvllm_json_type_of(thinking) == UVLLM_JSON_ARRAY)
+  if (is_a(UVLLM_JSON_ARRAY, thinking))
     while (uvllm_json_next(thinking, &it, NULL, &part))
       emit(s, choice, UVLLM_EVENT_REASONING, uvllm_json_get(part, "text"), to);
 }
@@ -146,10 +157,10 @@ static void take_parts(uvllm__openai_t* s, uint32_t choice, uvllm_json_t parts,
 /* What is said in audio counts as text where no text is given. */
 static void take_content(uvllm__openai_t* s, uint32_t choice, uvllm_json_t content,
                          uvllm_json_t audio, uvllm_emit_t* to) {
-  if (uvllm_json_type_of(content) == UVLLM_JSON_ARRAY)
+  if (emit(s, choice, UVLLM_EVENT_TEXT, content, to) != 0)
+    return;
+  if (is_a(UVLLM_JSON_ARRAY, content))
     take_parts(s, choice, content, to);
-  else if (is_string(content) && uvllm__openai_str(s, content).len != 0)
-    emit(s, choice, UVLLM_EVENT_TEXT, content, to);
   else if (is_object(audio))
     emit(s, choice, UVLLM_EVENT_TEXT, uvllm_json_get(audio, "transcript"), to);
 }
@@ -181,11 +192,11 @@ static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t messa
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
-  const int has_first = is_string(v[REASONING_CONTENT]) &&
-                        uvllm__openai_str(s, v[REASONING_CONTENT]).len != 0;
-  emit(s, choice, UVLLM_EVENT_REASONING, v[has_first ? REASONING_CONTENT : REASONING], to);
+  if (emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING_CONTENT], to) == 0)
+    emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
   take_refusal(s, choice, v[REFUSAL], to);
+  s->told.others |= is_a(UVLLM_JSON_ARRAY, v[TOOL_CALLS]) || is_object(v[FUNCTION_CALL]);
   if (uvllm__openai_tools(s, choice, v[TOOL_CALLS], whole, to))
     set_add(&s->tools, choice);
   else
@@ -215,6 +226,7 @@ static uvllm_stop_reason stop_of(uvllm_str_t reason) {
 /* "stop" is also said behind tool calls and refusals. */
 static void finish(uvllm__openai_t* s, uint32_t choice, uvllm_stop_reason stop,
                    uvllm_emit_t* to) {
+  s->told.others = 1;
   if (set_has(&s->finished, choice))
     return;
   set_add(&s->finished, choice);
@@ -256,6 +268,12 @@ static uint32_t index_of(uvllm_json_t index, uint32_t position) {
 }
 
 
+static void see(uvllm__openai_t* s, uint32_t choice) {
+  set_add(&s->seen, choice);
+  s->beyond |= choice >= UVLLM__OPENAI_CHOICES;
+}
+
+
 static int take_choice(uvllm__openai_t* s, uvllm_json_t choice, uint32_t position,
                        uvllm_emit_t* to) {
   enum { INDEX, DELTA, MESSAGE, TEXT, FINISH_REASON, ERROR, N };
@@ -268,9 +286,8 @@ static int take_choice(uvllm__openai_t* s, uvllm_json_t choice, uint32_t positio
   if (uvllm__is_fault(v[ERROR], none))
     return uvllm__fault_inside(&s->head, choice, to);
   const uint32_t i = index_of(v[INDEX], position);
-  const int only_text = s->op == UVLLM_COMPLETION && is_string(v[TEXT]);
-  set_add(&s->seen, i);
-  s->beyond |= i >= UVLLM__OPENAI_CHOICES;
+  const int only_text = s->op == UVLLM_COMPLETION && is_a(UVLLM_JSON_STRING, v[TEXT]);
+  see(s, i);
   if (!only_text && is_object(v[DELTA])) /* a message beside it would say all again */
     take_message(s, i, v[DELTA], 0, to);
   else if (!only_text && is_object(v[MESSAGE]))
@@ -286,7 +303,7 @@ static int take_choices(uvllm__openai_t* s, uvllm_json_t choices, uint32_t* n,
   uvllm_json_t choice;
   uint32_t it = 0;
   int err = 0;
-  if (uvllm_json_type_of(choices) != UVLLM_JSON_ARRAY)
+  if (!is_a(UVLLM_JSON_ARRAY, choices))
     return 0;
   while (err == 0 && uvllm_json_next(choices, &it, NULL, &choice))
     if (is_object(choice))
@@ -295,22 +312,88 @@ static int take_choices(uvllm__openai_t* s, uvllm_json_t choices, uint32_t* n,
 }
 
 
+/* ---- Events like the one before ---- */
+
+enum { NOTED_CHOICE, NOTED_TYPE, NOTED_OP };
+
+
+static uint64_t bit_of(uvllm_json_t v) {
+  return v.index < 64 ? UINT64_C(1) << v.index : 0;
+}
+
+
+/* The values beside what was picked: nobody looks at them. */
+static uint64_t bits_of_others(uvllm_json_t root, const uvllm_json_t* picked, size_t n) {
+  uvllm_json_t member;
+  uint64_t bits = 0, used = 0;
+  uint32_t it = 0;
+  for (size_t i = 0; i < n; i++)
+    used |= bit_of(picked[i]);
+  while (uvllm_json_next(root, &it, NULL, &member))
+    if (uvllm_json_type_of(member) < UVLLM_JSON_ARRAY)
+      bits |= bit_of(member);
+  return bits & ~used;
+}
+
+
+/* An event of one choice that told one text, and nothing else, says how those like
+ * it are told. */
+static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t* picked,
+                 size_t n) {
+  uvllm__json_note_t* note = uvllm__json_note(root);
+  const uvllm__openai_told_t* told = &s->told;
+  const uint64_t text = bit_of(told->value);
+  if (note == NULL || told->ntexts != 1 || told->others || text == 0)
+    return;
+  note->varies = text | bits_of_others(root, picked, n);
+  note->value = told->value;
+  note->words[NOTED_CHOICE] = told->choice;
+  note->words[NOTED_TYPE] = told->type;
+  note->words[NOTED_OP] = s->op;
+}
+
+
+/* 1 if it is such an event, and was told. Where the text is none, or empty, another
+ * may be meant. */
+static int tell_as_noted(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* to) {
+  const uvllm__json_note_t* note = uvllm__json_note(root);
+  if (note == NULL || note->varies == 0 || note->words[NOTED_OP] != s->op)
+    return 0;
+  const uvllm_str_t text = uvllm_json_str(note->value);
+  if (text.len == 0)
+    return 0;
+  see(s, note->words[NOTED_CHOICE]);
+  uvllm_emit_text(to, note->words[NOTED_CHOICE], note->words[NOTED_TYPE], text);
+  return 1;
+}
+
+
+/* ---- The whole ---- */
+
 int uvllm__openai_chat(uvllm__openai_t* s, const uvllm_frame_t* frame, uvllm_json_t root,
                        uvllm_emit_t* to) {
   enum { CHOICES, USAGE, ERROR, OBJECT, X_GROQ, N };
   static const uvllm_str_t names[N] = { UVLLM_STR("choices"), UVLLM_STR("usage"),
                                         UVLLM_STR("error"), UVLLM_STR("object"),
                                         UVLLM_STR("x_groq") };
+  const int streams = s->framing == UVLLM_FRAME_SSE;
+  const int is_error = uvllm__str_eq(frame->event, "error");
   uvllm_json_t v[N];
   uint32_t nchoices = 0;
+  if (streams && !is_error && tell_as_noted(s, root, to))
+    return UVLLM_GO_ON;
   UVLLM__JSON_PICK(root, names, v);
-  if (uvllm__str_eq(frame->event, "error") || uvllm__is_fault(v[ERROR], v[OBJECT]))
+  if (is_error || uvllm__is_fault(v[ERROR], v[OBJECT]))
     return uvllm__fault_inside(&s->head, root, to);
+  s->told.ntexts = s->told.others = 0;
   const int err = take_choices(s, v[CHOICES], &nchoices, to);
   if (err != 0)
     return err;
-  uvllm__openai_usage(is_object(v[USAGE]) ? v[USAGE] : uvllm_json_get(v[X_GROQ], "usage"), to);
-  if (s->framing == UVLLM_FRAME_SSE)
+  const uvllm_json_t usage = is_object(v[USAGE]) ? v[USAGE] : uvllm_json_get(v[X_GROQ], "usage");
+  uvllm__openai_usage(usage, to);
+  if (streams && nchoices == 1 && usage.parser == NULL)
+    note(s, root, v, N);
+  if (streams)
     return UVLLM_GO_ON;
   return nchoices != 0 ? UVLLM_COMPLETE
                        : uvllm__fault_strange(&s->head, root, "the answer has no choices", to);

@@ -1,44 +1,19 @@
 /* Embeddings and the model list: one object that holds an array.
  *
  * A vector is an array of numbers or base64 of little-endian floats; which one is
- * seen by its type, since servers ignore what they were asked for. It is put
- * together on the stack, hence its largest size.
+ * seen by its type, since servers ignore what they were asked for.
  */
 #include "openai.h"
 #include "check.h"
 #include "base64.h"
-
-#include <float.h>
-#include <stdio.h>
-
-enum { MAX_VALUES = 16384 };
-
-
-static float to_float(double d) {
-  return d > FLT_MAX ? FLT_MAX : d < -FLT_MAX ? -FLT_MAX : (float) d;
-}
-
-
-static int read_numbers(uvllm_json_t array, float* values, size_t* n) {
-  uvllm_json_t number;
-  uint32_t it = 0;
-  *n = 0;
-  while (uvllm_json_next(array, &it, NULL, &number)) {
-    if (uvllm_json_type_of(number) != UVLLM_JSON_NUMBER)
-      return UVLLM_EPROTO;
-    if (*n == MAX_VALUES)
-      return UVLLM_ETOOLARGE;
-    values[(*n)++] = to_float(uvllm_json_num(number, 0));
-  }
-  return 0;
-}
+#include "vector.h"
 
 
 /* Decoded where the values will stand, then read in place: each is as long as the
  * bytes that it is made of. */
 static int read_base64(uvllm_str_t text, float* values, size_t* n) {
   size_t len;
-  const int err = uvllm__base64_decode(text, values, MAX_VALUES * sizeof(*values), &len);
+  const int err = uvllm__base64_decode(text, values, UVLLM__VECTOR_VALUES * sizeof(*values), &len);
   if (err == UVLLM_ETOOLARGE)
     return err;
   if (err != 0 || len % sizeof(*values) != 0)
@@ -57,34 +32,14 @@ static int read_base64(uvllm_str_t text, float* values, size_t* n) {
 
 static int take_vector(uvllm__openai_t* s, uvllm_json_t entry, uint32_t position,
                        uvllm_emit_t* emit) {
-  float values[MAX_VALUES];
+  float values[UVLLM__VECTOR_VALUES];
   size_t n = 0;
-  int err = UVLLM_EPROTO;
   const uvllm_json_t vector = uvllm_json_get(entry, "embedding");
   const int64_t index = uvllm_json_int(uvllm_json_get(entry, "index"), position);
-  if (uvllm_json_type_of(vector) == UVLLM_JSON_STRING)
-    err = read_base64(uvllm__openai_str(s, vector), values, &n);
-  else if (uvllm_json_type_of(vector) == UVLLM_JSON_ARRAY)
-    err = read_numbers(vector, values, &n);
-  if (err == UVLLM_ETOOLARGE)
-    return uvllm__refuse_with(emit, err, "an embedding has more than 16384 values");
-  if (err != 0 || n == 0 || index < 0 ||
-      index >= (s->expected != 0 ? s->expected : UINT32_MAX))
-    return uvllm__refuse_with(emit, UVLLM_EPROTO, "an embedding is malformed");
-  uvllm_event_t event = { .type = UVLLM_EVENT_EMBEDDING, .index = (uint32_t) index };
-  event.u.vector.values = values;
-  event.u.vector.nvalues = n;
-  uvllm_emit_event(emit, &event);
-  return 0;
-}
-
-
-static int check_count(const uvllm__openai_t* s, uint32_t n, uvllm_emit_t* emit) {
-  char message[80];
-  if (n == s->expected || (s->expected == 0 && n != 0))
-    return UVLLM_COMPLETE;
-  snprintf(message, sizeof(message), "%u embeddings came for %u inputs", n, s->expected);
-  return uvllm__refuse_with(emit, UVLLM_EPROTO, message);
+  const int err = uvllm_json_type_of(vector) == UVLLM_JSON_STRING
+                      ? read_base64(uvllm__openai_str(s, vector), values, &n)
+                      : uvllm__vector_numbers(vector, values, &n);
+  return uvllm__vector_tell(err, index, s->expected, values, n, emit);
 }
 
 
@@ -102,7 +57,7 @@ int uvllm__openai_vectors(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* e
   if (err != 0)
     return err;
   uvllm__openai_usage(uvllm_json_get(root, "usage"), emit);
-  return check_count(s, n, emit);
+  return uvllm__vector_count(n, s->expected, emit);
 }
 
 

@@ -62,7 +62,7 @@ UVLLM_EXTERN void uvllm_json_parser_free(uvllm_json_parser_t* parser);
  * - UV_ENOMEM if there is no memory, or if `parser` is NULL.
  * White space around the value and one byte-order mark at the very start are
  * skipped. `root` and `error_at` may be NULL.
- * Memory: 16 bytes a value, name, or string that needs decoding, in powers of
+ * Memory: 16 bytes a value or name, 24 a string that was decoded, in powers of
  * two. It is kept for the next text; above 1 MiB only until a far smaller one. */
 UVLLM_EXTERN int uvllm_json_parse(uvllm_json_parser_t* parser, uvllm_str_t text,
                                   uvllm_json_t* root, size_t* error_at);

@@ -21,7 +21,12 @@
  *   "region"      of the endpoint, and of signatures where the base URL tells none;
  *                 default "us-east-1"
  *   "service"     that signatures are for; default "bedrock"
- * What all take:
+ * Ollama's takes, for every request, where extra_json does not say otherwise:
+ *   "num_ctx", "num_gpu", "num_thread"
+ *                 whole numbers: tokens of context, layers on the GPU, threads
+ *   "keep_alive"  how long the model stays loaded: "10m", or seconds; negative is for
+ *                 ever, 0 not at all
+ * All take:
  *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
  *                 effect where the provider's options set a base URL
  * Limit headers, where usage and reasoning stand in an answer, and how an error

@@ -176,7 +176,8 @@ typedef enum {
   UVLLM_EVENT_USAGE,      /* `usage`: totals so far, not increments */
   UVLLM_EVENT_EMBEDDING,  /* `vector`: of input number `index` */
   UVLLM_EVENT_MODEL,      /* `model`: one entry of a list */
-  UVLLM_EVENT_PROGRESS,   /* `progress`: of a model that is pulled */
+  UVLLM_EVENT_PROGRESS,   /* `progress`: of a model that is pulled: a UVLLM_RAW POST to
+                             Ollama's /api/pull (push, create likewise) */
   UVLLM_EVENT_REPLAY,     /* `text`: the choice's replay_json so far, whole; for those
                              who collect the answer themselves */
   UVLLM_EVENT_RAW         /* `text`: bytes of a UVLLM_RAW answer */

@@ -49,6 +49,7 @@ typedef struct cli_command_s {
 } cli_command_t;
 
 extern const cli_command_t cli_batch, cli_chat, cli_models, cli_mock;
+extern const cli_command_t cli_embed, cli_ollama;
 
 /* The values of the common options; strings are argv's. */
 typedef struct cli_common_s {

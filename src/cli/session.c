@@ -32,6 +32,29 @@ char* cli_key_variable(const char* provider) {
 }
 
 
+/* OLLAMA_HOST as Ollama's own client reads it: "host", "host:port" or a URL; where a
+ * server listens on every address, it is on this one. Static memory; NULL: unset. */
+static const char* ollama_host(void) {
+  static char url[512];
+  const char* value = getenv("OLLAMA_HOST");
+  if (!has_env(value))
+    return NULL;
+  const char* mark = strstr(value, "://");
+  const char* host = mark != NULL ? mark + 3 : value;
+  const size_t len = strcspn(host, "/");
+  const char* colon = memchr(host, ':', len);
+  if (*host == '[')
+    colon = strstr(host, "]:") != NULL ? strstr(host, "]:") + 1 : NULL;
+  const int name_len = (int) (colon != NULL ? (size_t) (colon - host) : len);
+  const int is_any = name_len == 0 || strncmp(host, "0.0.0.0", (size_t) name_len) == 0;
+  const int scheme_len = mark != NULL ? (int) (mark - value) : 4;
+  snprintf(url, sizeof(url), "%.*s://%.*s%s%s", scheme_len, mark != NULL ? value : "http",
+           is_any ? 9 : name_len, is_any ? "127.0.0.1" : host,
+           colon == NULL && mark == NULL ? ":11434" : "", host + name_len);
+  return url;
+}
+
+
 /* --base-url, else the variable; NULL: the provider's own. */
 static const char* find_base_url(const char* provider, const char* option) {
   if (option != NULL)
@@ -39,6 +62,8 @@ static const char* find_base_url(const char* provider, const char* option) {
   char* variable = variable_name(provider, "_BASE_URL");
   const char* url = getenv(variable);
   free(variable);
+  if (!has_env(url) && strcmp(provider, "ollama") == 0)
+    return ollama_host();
   return has_env(url) ? url : NULL;
 }
 

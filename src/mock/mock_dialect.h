@@ -277,7 +277,8 @@ struct uvllm__mock_endpoint_s {
 
 struct uvllm__mock_dialect_s {
   const char* mount;      /* beneath this path nobody else answers: "/cohere"; or NULL */
-  const char* const* own; /* the beginnings of paths that are its, ending in NULL; or NULL */
+  const char* const* own; /* the beginnings of all its paths, ending in NULL; what else begins
+                             so is an error in its form, if nobody later answers it */
   const char* json_type;  /* content-type of what is not streamed */
   const uvllm__mock_endpoint_t* endpoints;
   size_t nendpoints;

@@ -14,21 +14,39 @@ static int refuse(const uvllm__answer_t* answer, uvllm__mock_error_t* error, con
 
 /* ---- What both have ---- */
 
-/* Units of Go's durations; a number alone is one only if it is 0. */
-static int is_duration(uvllm_str_t s) {
+static int is_digit(char c) {
+  return (c >= '0' && c <= '9') || c == '.';
+}
+
+
+static int is_unit(uvllm_str_t s) {
   static const char* const units[] = { "ns", "us", "ms", "s", "m", "h" };
-  size_t digits = 0;
-  while (digits < s.len && strchr("+-.0123456789", s.base[digits]) != NULL)
-    digits++;
-  uvllm_str_t unit = { s.base + digits, s.len - digits };
-  if (digits == 0 || unit.len == 0)
-    return uvllm__str_eq(s, "0");
   for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-    if (uvllm__str_eq(unit, units[i]))
+    if (uvllm__str_eq(s, units[i]))
       return 1;
-  size_t next = strcspn(unit.base, "0123456789"); /* 1h30m */
-  uvllm_str_t rest = { unit.base + next, unit.len > next ? unit.len - next : 0 };
-  return next < unit.len && is_duration(rest);
+  return 0;
+}
+
+
+/* As Go reads them: 1h30m, -1s. Only 0 may be without a unit. */
+static int is_duration(uvllm_str_t s) {
+  size_t i = s.len != 0 && (s.base[0] == '-' || s.base[0] == '+');
+  if (uvllm__str_eq(s, "0"))
+    return 1;
+  if (i == s.len)
+    return 0;
+  while (i < s.len) {
+    size_t from = i;
+    while (i < s.len && is_digit(s.base[i]))
+      i++;
+    size_t digits = i;
+    while (i < s.len && !is_digit(s.base[i]))
+      i++;
+    uvllm_str_t unit = { s.base + digits, i - digits };
+    if (digits == from || !is_unit(unit))
+      return 0;
+  }
+  return 1;
 }
 
 

@@ -211,8 +211,10 @@ static const uvllm__mock_endpoint_t endpoints[] = {
   { .method = HTTP_GET, .path = "/v1/models/{id*}", .kind = UVLLM__MOCK_FIXED, .shape = &one }
 };
 
+static const char* const own[] = { "", NULL }; /* and what is nobody's */
+
 const uvllm__mock_dialect_t uvllm__mock_openai = {
-  .json_type = "application/json",
+  .own = own, .json_type = "application/json",
   .endpoints = endpoints, .nendpoints = sizeof(endpoints) / sizeof(endpoints[0]),
   .faults = faults, .nfaults = sizeof(faults) / sizeof(faults[0]),
   .check_key = check_key, .put_head = put_head, .put_error = put_error

@@ -35,7 +35,7 @@ static int is_beneath(uvllm_str_t path, const char* mount) {
 
 
 static int is_its_own(const uvllm__mock_dialect_t* dialect, uvllm_str_t path) {
-  for (const char* const* own = dialect->own; own != NULL && *own != NULL; own++)
+  for (const char* const* own = dialect->own; *own != NULL; own++)
     if (has_prefix(path, *own))
       return 1;
   return 0;
@@ -92,14 +92,14 @@ static void find_target(target_t* target, uvllm__mock_request_t* request) {
     target->dialect = dialects[i];
     return;
   }
-  for (size_t i = 0; i < NDIALECTS; i++)
+  for (size_t i = 0; i < NDIALECTS; i++) {
+    if (!is_its_own(dialects[i], request->path))
+      continue;
     if (find_endpoint(target, dialects[i], request, 0))
       return;
-  for (size_t i = 0; i < NDIALECTS && target->dialect == NULL; i++)
-    if (is_its_own(dialects[i], request->path))
+    if (target->dialect == NULL)
       target->dialect = dialects[i];
-  if (target->dialect == NULL)
-    target->dialect = &uvllm__mock_openai;
+  }
 }
 
 

@@ -13,6 +13,7 @@ top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 cd "$top" || exit 1
 unset OPENAI_API_KEY OPENAI_BASE_URL MOCK_API_KEY MOCK_BASE_URL LOCAL_API_KEY LOCAL_BASE_URL NO_COLOR
+unset OLLAMA_API_KEY OLLAMA_BASE_URL OLLAMA_HOST
 : > empty
 input=empty
 current=

@@ -37,6 +37,17 @@ out_has "${esc}[K"
 out_has "${esc}[1m"
 check 'the line is taken away for the summary' grep -qF "${esc}[K  succeeded     40 of 40" out
 
+it 'paints the progress of a pull'
+serve
+on_terminal 0 "'$uvllm' ollama pull m --base-url $url --header 'x-mock: itl=20'"
+out_has '50%  1.0 GB of 2.0 GB'
+out_has 'verifying sha256 digest'
+out_has 'pulled m'
+check 'the line is taken away' grep -qF "${esc}[Kpulled m" out
+on_terminal 0 "stty cols 20; '$uvllm' ollama pull m --base-url $url"
+out_has_not 'verifying sha256 digest'
+stop_server
+
 it 'is no wider than the terminal'
 on_terminal 0 "stty cols 24; NO_COLOR=1 '$uvllm' $slow"
 out_has '/40 '

@@ -8,9 +8,9 @@ for name in 'uvllm 0' 'libuv 1.' 'libcurl 7.' 'llhttp '; do out_has "$name"; don
 
 it 'prints help on standard output'
 run 0 --help
-for name in '  batch ' '  chat ' '  models ' '  mock ' 'example:'; do out_has "$name"; done
+for name in '  batch ' '  chat ' '  embed ' '  models ' '  ollama ' '  mock ' 'example:'; do out_has "$name"; done
 out_has_not config
-for command in batch chat models mock; do
+for command in batch chat embed models ollama mock; do
   run 0 $command --help
   out_has "usage: uvllm $command"
   out_has 'example:'
@@ -24,11 +24,11 @@ run 2
 err_has 'usage:'
 
 it 'refuses unknown commands and options'
-run 2 embed
-err_has "unknown command 'embed'"
+run 2 bench
+err_has "unknown command 'bench'"
 run 2 --frobnicate
 err_has "unknown option '--frobnicate'"
-for command in batch chat models mock; do
+for command in batch chat embed models ollama mock; do
   run 2 $command --frobnicate=7
   err_has "unknown option '--frobnicate' (see uvllm $command --help)"
   run 2 $command --config FILE

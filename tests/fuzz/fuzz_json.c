@@ -9,13 +9,16 @@
  *
  * What we took is written with our writer and read again, twice, and must be
  * equal each time. Lookups are held against walking. And the bytes themselves are
- * written as one string, which jansson must read as we do.
+ * written as one string, which jansson must read as we do. Last, texts that differ
+ * from these bytes in a few are read by their likeness to the one before, and must
+ * be as they are when read alone.
  */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_like.h"
 #include "uvllm/json.h"
 
 #define CHECK(condition)                                                                  \
@@ -252,6 +255,57 @@ static void write_bytes(uvllm_json_parser_t* parser, uvllm_str_t bytes) {
 }
 
 
+/* ---- Likeness ------------------------------------------------------------------------- */
+
+static void read_both_ways(uvllm_json_parser_t* like, uvllm_json_parser_t* alone,
+                           const char* base, size_t len) {
+  uvllm_json_t a, b;
+  size_t at_a = 0, at_b = 0;
+  char* copy = malloc(len + (len == 0));
+  CHECK(copy != NULL);
+  memcpy(copy, base, len);
+  const uvllm_str_t text = { copy, len };
+  const int err = uvllm__json_parse_like(like, text, &a, &at_a);
+  CHECK(err == uvllm_json_parse(alone, text, &b, &at_b) && (err == 0 || at_a == at_b));
+  if (err == 0) {
+    const uvllm_str_t raw = uvllm_json_raw(a);
+    CHECK(same(uvllm_json_raw(b), raw.base, raw.len) && equal(a, b) && equal(b, a));
+  }
+  free(copy);
+}
+
+
+/* In the other text there is more, less, or another byte at a few places. */
+static size_t make_other(char* to, const char* from, size_t len, uint32_t seed) {
+  size_t n = 0;
+  for (size_t i = 0; i < len; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    if (seed >> 24 < 4)
+      to[n++] = "\"\\019-.e,:[]{} \n\xc3\xa9ntfu"[seed >> 16 & 15];
+    if (seed >> 24 != 5)
+      to[n++] = from[i];
+    if (seed >> 24 == 6)
+      to[n - 1] = "\"\\019-.e,:[]{} \n\xc3\xa9ntfu"[8 + (seed >> 16 & 7)];
+  }
+  return n;
+}
+
+
+static void read_alike(const char* base, size_t len) {
+  uvllm_json_parser_t *like, *alone;
+  char* other = malloc(2 * len + 1);
+  CHECK(other != NULL && uvllm_json_parser_new(&like, NULL) == 0 &&
+        uvllm_json_parser_new(&alone, NULL) == 0);
+  for (uint32_t seed = 0; seed < 8; seed++) {
+    read_both_ways(like, alone, base, len);
+    read_both_ways(like, alone, other, make_other(other, base, len, seed));
+  }
+  free(other);
+  uvllm_json_parser_free(like);
+  uvllm_json_parser_free(alone);
+}
+
+
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -276,6 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     round_trip(root);
   }
   write_bytes(parser, text);
+  read_alike(copy, size);
   json_decref(ref);
   free(copy);
   return 0;
