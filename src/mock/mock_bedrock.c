@@ -230,7 +230,7 @@ static const uvllm__mock_endpoint_t endpoints[] = {
   { .method = HTTP_GET, .path = "/foundation-models", .kind = UVLLM__MOCK_FIXED, .shape = &list }
 };
 
-static const char* const own[] = { "/model/", NULL };
+static const char* const own[] = { "/model/", "/foundation-models", NULL };
 
 const uvllm__mock_dialect_t uvllm__mock_bedrock = {
   .mount = "/bedrock", .own = own,
