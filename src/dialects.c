@@ -13,6 +13,9 @@ static const struct {
   { "tgi", &uvllm__tgi_ops },
   { "anthropic", &uvllm__anthropic_ops },
   { "openai-responses", &uvllm__openai_responses_ops },
+#ifdef UVLLM__HAS_BEDROCK
+  { "bedrock", &uvllm__bedrock_ops },
+#endif
 };
 
 
@@ -21,4 +24,11 @@ const uvllm_provider_ops_t* uvllm__dialect(const char* name) {
     if (strcmp(kDialects[i].name, name) == 0)
       return kDialects[i].ops;
   return NULL;
+}
+
+
+const char* uvllm__dialect_missing(const char* name) {
+  if (name != NULL && strcmp(name, "bedrock") == 0)
+    return "this build has no bedrock: libcrypto and zlib were not there (UVLLM_BEDROCK)";
+  return "no dialect has this name";
 }

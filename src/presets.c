@@ -20,6 +20,11 @@ static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,ser
 /* A path for each model, and its tasks beneath. */
 static const uvllm_kv_t kTasks[] = { { "route", "models" } };
 static const uvllm_kv_t kTgi[] = { { "schema", "value" } };
+/* Models are listed by the control plane, which has a host of its own. */
+static const uvllm_kv_t kBedrock[] = {
+  { "region", "us-east-1" },
+  { "models_url", "https://bedrock.{region}.amazonaws.com" },
+};
 
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
@@ -68,6 +73,9 @@ static const uvllm_preset_t kPresets[] = {
     .base_url = "http://localhost:11434", .key_env = "OLLAMA_API_KEY" },
   { LOCAL, .name = "ollama-v1", .base_url = "http://localhost:11434/v1", PARAMS(kOllama),
     .key_env = "OLLAMA_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .name = "bedrock", .dialect = "bedrock",
+    .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .price_as = "bedrock",
+    .key_env = "AWS_BEARER_TOKEN_BEDROCK", PARAMS(kBedrock) },
   { LOCAL, .name = "local", .key_env = "LOCAL_API_KEY" },
 };
 

@@ -159,7 +159,7 @@ static int store(uvllm__frames_t* f, uvllm_str_t line) {
 
 /* An empty line: the event is over. */
 static int dispatch(uvllm__frames_t* f, uvllm__frame_cb cb, void* ctx) {
-  uvllm_frame_t frame = { f->name, f->data };
+  uvllm_frame_t frame = { .event = f->name, .data = f->data };
   if (frame.event.base == NULL)
     frame.event.base = f->event.base;
   if (frame.event.len == 0)

@@ -110,7 +110,7 @@ static inline void sse_reference(uvllm_str_t text, uvllm__buf_t* out) {
       uvllm__buf_clear(&name);
     }
     if (len == 0 || last) {
-      uvllm_frame_t frame = { uvllm__buf_slice(&name), uvllm__buf_slice(&data) };
+      uvllm_frame_t frame = { .event = uvllm__buf_slice(&name), .data = uvllm__buf_slice(&data) };
       frames_log_t log = { *out, 0, 0 };
       if (frame.event.len == 0)
         frame.event.base = NULL;

@@ -104,11 +104,13 @@ static int by_message(const words_t* w, int status) {
     { "content management policy", UVLLM_EFILTER },
     { "credit balance is too low", UVLLM_EQUOTA },
     { "reached your specified api usage limits", UVLLM_EQUOTA },
+    { "model identifier is invalid", UVLLM_ENOMODEL },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
     { "user location is not supported", UVLLM_EPERMISSION },
     { "invalid api token", UVLLM_EAUTH },
+    { "authentication failed", UVLLM_EAUTH },
     { "try pulling it first", UVLLM_ENOMODEL },
     { "manifest: file does not exist", UVLLM_ENOMODEL },
   };

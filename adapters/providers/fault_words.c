@@ -128,6 +128,7 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
   read_text(w, v[MESSAGE], depth);
   read_text(w, v[DETAIL], depth);
   KEEP(w, message, uvllm_json_str(v[TITLE]));
+  KEEP(w, message, uvllm_json_str(uvllm_json_get(object, "Message"))); /* Amazon */
   KEEP(w, type, uvllm_json_str(v[TYPE]));
   KEEP(w, type, uvllm_json_str(v[ERROR_TYPE]));
   if (w->wait_s == 0)

@@ -23,6 +23,10 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
+ *   "region"      of the endpoint, and of signatures where the base URL tells none;
+ *                 default "us-east-1"
+ *   "service"     that signatures are for; default "bedrock"
  * Ollama's takes, for every request, where extra_json does not say otherwise:
  *   "num_ctx", "num_gpu", "num_thread"
  *                 whole numbers: tokens of context, layers on the GPU, threads
@@ -54,6 +58,9 @@
  *                 thinking off
  * Its replay_json has "stop_reason":"pause_turn" in it where the server has paused: the
  * turn, sent back as it is, goes on.
+ * All take:
+ *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
+ *                 effect where the provider's options set a base URL
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
@@ -71,7 +78,8 @@ typedef struct uvllm_preset_s {
   size_t size;
   const char* name;
   const char* dialect;
-  const char* base_url;  /* NULL: the provider's options must say one */
+  const char* base_url;  /* "{NAME}" in it is the parameter of that name. NULL: the
+                            provider's options must say one */
   const char* model;     /* for requests that say none anywhere; NULL: none */
   const char* price_as;  /* provider name used for prices; NULL: the provider's own */
   const char* key_env;   /* the variable where the key usually stands, for programs that

@@ -19,10 +19,16 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 
 /* The first endpoint that fits a request answers it; OpenAI's are asked last.
  * New ones go to the top. */
+#ifdef UVLLM__HAS_BEDROCK
+#define UVLLM__MOCK_BEDROCK(X) X(bedrock)
+#else
+#define UVLLM__MOCK_BEDROCK(X)
+#endif
 #define UVLLM__MOCK_DIALECTS(X) \
   X(gemini) \
   X(cohere) \
   X(anthropic) \
+  UVLLM__MOCK_BEDROCK(X) \
   X(ollama) \
   X(tgi) \
   X(openai)
