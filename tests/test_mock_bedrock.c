@@ -65,7 +65,8 @@ static void stream_is_framed_and_padded(void** state) {
   assert_int_equal(e.err, 0);
   assert_int_equal(e.n, 6);
   assert_non_null(strstr(e.text, "messageStart {\"role\":\"assistant\",\"p\":\""));
-  assert_non_null(strstr(e.text, "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":"));
+  assert_non_null(strstr(e.text, "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":"
+                                 "{\"text\":"));
   assert_null(strstr(e.text, "contentBlockStart"));
   const char* stop = strstr(e.text, "messageStop {\"stopReason\":\"end_turn\"");
   assert_non_null(stop);
@@ -283,7 +284,8 @@ static void bad_signatures_are_refused(void** state) {
   /* This one was signed by botocore for "Host: localhost". */
   ask(&w, "GET /foundation-models?b=2&a=1", "X-Amz-Date: 20150830T123600Z\r\nAuthorization: "
       "AWS4-HMAC-SHA256 Credential=ID/20150830/us-east-1/bedrock/aws4_request, "
-      "SignedHeaders=host;x-amz-date, Signature=3df4420ac182bebb969bbc5ab2f02a192b277083dcbb4fcc49a8cc297e904408\r\n", "", &r);
+      "SignedHeaders=host;x-amz-date, "
+      "Signature=3df4420ac182bebb969bbc5ab2f02a192b277083dcbb4fcc49a8cc297e904408\r\n", "", &r);
   assert_int_equal(r.status, 200);
   reply_free(&r);
   world_end(&w);

@@ -55,8 +55,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   uvllm__bedrock_t* s = state;
   const uvllm_request_t* r = attempt->request;
   s->op = r->op;
-  s->request = r;
-  s->exchange = attempt->exchange;
+  s->expected = r->nmessages < UINT32_MAX ? (uint32_t) r->nmessages : UINT32_MAX;
   s->header_tokens = 0;
   s->error_type[0] = '\0';
   uvllm__headers_begin(&s->head, attempt);

@@ -43,8 +43,7 @@ typedef struct uvllm__bedrock_s { /* the state of one attempt */
   uvllm_op op;
   uvllm_framing framing;
   char error_type[64];  /* x-amzn-errortype, without what surrounds it */
-  const uvllm_request_t* request;
-  uint32_t exchange, vectors; /* of an embedding: so many came so far */
+  uint32_t expected, vectors; /* of an embedding: inputs, and so many came so far */
   uint64_t input_tokens;      /* and so many tokens were counted */
   uint64_t header_tokens;     /* x-amzn-bedrock-input-token-count */
   int stopped, done;

@@ -60,7 +60,7 @@ static int take_vector(uvllm__bedrock_t* s, uvllm_json_t array, uvllm_emit_t* em
   float values[UVLLM__VECTOR_VALUES];
   size_t n = 0;
   const int err = uvllm__vector_numbers(array, values, &n);
-  return uvllm__vector_tell(err, s->vectors++, (uint32_t) s->request->nmessages, values, n, emit);
+  return uvllm__vector_tell(err, s->vectors++, s->expected, values, n, emit);
 }
 
 
@@ -71,7 +71,7 @@ static int take_list(uvllm__bedrock_t* s, uvllm_json_t list, uvllm_emit_t* emit)
   while (err == 0 && uvllm_json_next(list, &it, NULL, &array))
     err = take_vector(s, array, emit);
   if (err == 0)
-    err = uvllm__vector_count(s->vectors, (uint32_t) s->request->nmessages, emit);
+    err = uvllm__vector_count(s->vectors, s->expected, emit);
   return err == UVLLM_COMPLETE ? 0 : err;
 }
 
@@ -103,5 +103,5 @@ int uvllm__bedrock_vectors(uvllm__bedrock_t* s, uvllm_json_t root, uvllm_emit_t*
   if (err != 0)
     return err;
   tell_usage(s, root, emit);
-  return s->vectors < s->request->nmessages ? UVLLM_NEXT : UVLLM_COMPLETE;
+  return s->vectors < s->expected ? UVLLM_NEXT : UVLLM_COMPLETE;
 }

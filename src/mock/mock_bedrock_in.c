@@ -191,8 +191,7 @@ static int read_format(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_e
   if (err == 0)
     uvllm__mock_answer_json(answer, schema, "{\"answer\":\"text\"}");
   uvllm_json_parser_free(parser);
-  return err == 0 ? 0 : mistyped(answer, error, "outputConfig.textFormat.structure.jsonSchema.schema",
-                                 "a string of JSON");
+  return err == 0 ? 0 : mistyped(answer, error, "outputConfig.textFormat", "a schema in a string");
 }
 
 
