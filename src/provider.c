@@ -217,7 +217,6 @@ static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provide
     err = make_origins(c, conf, url, o);
   if (err != 0)
     return err;
-  conf->speaks_openai = uvllm__ops_have(conf->ops, speaks_openai) && conf->ops->speaks_openai;
   conf->wants_key = (preset == NULL || preset->needs_key) &&
                     (o->base_url == NULL || is_home(conf, home));
   err = copy_names(c, conf, preset, o);

@@ -2,7 +2,7 @@
  * several inputs are several exchanges; Cohere's take all at once.
  */
 #include "bedrock.h"
-#include "vector.h"
+#include "vectors.h"
 
 
 static int contains(uvllm_str_t s, const char* word) {
@@ -57,10 +57,7 @@ int uvllm__bedrock_embed_body(const uvllm_attempt_t* attempt, uvllm_http_t* http
 /* ---- Answers ---- */
 
 static int take_vector(uvllm__bedrock_t* s, uvllm_json_t array, uvllm_emit_t* emit) {
-  float values[UVLLM__VECTOR_VALUES];
-  size_t n = 0;
-  const int err = uvllm__vector_numbers(array, values, &n);
-  return uvllm__vector_tell(err, s->vectors++, s->expected, values, n, emit);
+  return uvllm__vector_emit(array, s->vectors++, s->expected, emit);
 }
 
 
@@ -70,9 +67,7 @@ static int take_list(uvllm__bedrock_t* s, uvllm_json_t list, uvllm_emit_t* emit)
   int err = 0;
   while (err == 0 && uvllm_json_next(list, &it, NULL, &array))
     err = take_vector(s, array, emit);
-  if (err == 0)
-    err = uvllm__vector_count(s->vectors, s->expected, emit);
-  return err == UVLLM_COMPLETE ? 0 : err;
+  return err == 0 ? uvllm__vectors_count(s->vectors, s->expected, emit) : err;
 }
 
 

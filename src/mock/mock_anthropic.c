@@ -219,7 +219,7 @@ static const uvllm__mock_endpoint_t endpoints[] = {
     .kind = UVLLM__MOCK_FIXED, .shape = &one }
 };
 
-static const char* const own[] = { "/v1/messages", NULL };
+static const char* const own[] = { "/v1/messages", "/v1/models", NULL };
 
 const uvllm__mock_dialect_t uvllm__mock_anthropic = {
   .mount = "/anthropic", .own = own,
