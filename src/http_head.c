@@ -5,6 +5,7 @@
 
 #include "http_chars.h"
 
+
 int uvllm__head_status(uvllm__head_t* h, int major, int minor, int status) {
   if (major != 1 || minor < 0 || minor > 1 || status < 100 || status > 999)
     return UVLLM_EPROTO;
