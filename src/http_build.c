@@ -18,22 +18,6 @@ static const char* const kReserved[] = {
 };
 
 
-/* 1 for what a token (RFC 9110, 5.6.2) is made of. */
-static const unsigned char kToken[256] = {
-  ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-  ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-  ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1
-};
-
-
-static int is_token(uvllm_str_t s) {
-  unsigned int all = 1;
-  for (size_t i = 0; i < s.len; i++)
-    all &= kToken[(unsigned char) s.base[i]];
-  return all != 0 && s.len != 0;
-}
-
-
 static char lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
@@ -51,7 +35,7 @@ static int same_name(uvllm_str_t a, uvllm_str_t b) {
 
 int uvllm__http_check_header(const char* name, const char* value) {
   uvllm_str_t n = uvllm__str(name);
-  if (!is_token(n) || value == NULL || !uvllm__is_field_value(uvllm__str(value)))
+  if (!uvllm__is_token(n) || value == NULL || !uvllm__is_field_value(uvllm__str(value)))
     return UVLLM__EINVAL;
   uvllm_str_t proxy = UVLLM_STR("Proxy-");
   if (n.len >= proxy.len && same_name((uvllm_str_t) { n.base, proxy.len }, proxy))
@@ -140,7 +124,7 @@ const uvllm_alloc_t* uvllm_http_alloc(const uvllm_http_t* http) {
 
 void uvllm_http_method(uvllm_http_t* http, const char* method) {
   uvllm_str_t m = uvllm__str(method);
-  if (!is_token(m) || m.len >= sizeof(http->method_store)) {
+  if (!uvllm__is_token(m) || m.len >= sizeof(http->method_store)) {
     fail(http, UVLLM__EINVAL);
     return;
   }
@@ -260,7 +244,7 @@ static void add_header(uvllm_http_t* http, const char* name, const char* prefix,
   uvllm_str_t n = uvllm__str(name), p = uvllm__str(prefix);
   int replaces;
   value = uvllm__trim_blanks(value);
-  if (!is_token(n) || !uvllm__is_field_value(p) || !uvllm__is_field_value(value)) {
+  if (!uvllm__is_token(n) || !uvllm__is_field_value(p) || !uvllm__is_field_value(value)) {
     fail(http, UVLLM__EINVAL);
     return;
   }

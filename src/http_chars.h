@@ -15,6 +15,9 @@ static inline int uvllm__is_field_value(uvllm_str_t s) {
   return bad == 0;
 }
 
+/* What names of fields and methods are; not "". */
+int uvllm__is_token(uvllm_str_t s);
+
 static inline uvllm_str_t uvllm__trim_blanks(uvllm_str_t s) {
   while (s.len != 0 && (s.base[0] == ' ' || s.base[0] == '\t')) {
     s.base++;
