@@ -169,7 +169,6 @@ static void on_status(uvllm__exchange_t* x, int http_status) {
   uvllm__attempt_t* att = attempt_of(x);
   att->http_status = http_status;
   att->req->http_status = http_status;
-  att->content_type[0] = '\0';
   att->read_ns = att->req->client->read_ns;
   if (att->req->timing.first_byte == 0)
     att->req->timing.first_byte = att->read_ns;
@@ -224,7 +223,7 @@ static void on_end(uvllm__exchange_t* x, int err, const char* message) {
 }
 
 
-static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_status, on_header, on_body,
+static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_header, on_status, on_body,
                                                     on_end };
 
 
@@ -234,7 +233,8 @@ static int start_exchange(uvllm__attempt_t* att, uint64_t now) {
   if (err != 0)
     return err;
   att->answering = att->ended = att->next_exchange = 0;
-  att->http_status = 0;
+  att->http_status = att->req->http_status = 0;
+  att->content_type[0] = '\0';
   att->x.cbs = &exchange_cbs;
   att->x.origin = att->conf->origin;
   att->x.http = &att->http;

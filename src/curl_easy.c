@@ -39,45 +39,28 @@ static size_t on_write(char* data, size_t size, size_t n, void* ctx) {
 }
 
 
-static int digit_at(uvllm_str_t line, size_t i) {
-  return line.base[i] >= '0' && line.base[i] <= '9' ? line.base[i] - '0' : -10000;
-}
-
-
-/* "HTTP/1.1 200 OK". */
-static int on_status_line(uvllm__exchange_t* x, uvllm_str_t line) {
-  if (line.len < 12 || line.base[6] != '.' || line.base[8] != ' ' ||
-      (line.len > 12 && line.base[12] != ' '))
-    return UVLLM_EPROTO;
-  int status = 100 * digit_at(line, 9) + 10 * digit_at(line, 10) + digit_at(line, 11);
-  int err = uvllm__head_status(&x->head, digit_at(line, 5), digit_at(line, 7), status);
-  if (err == 0 && !uvllm__head_is_interim(&x->head))
-    x->cbs->status(x, status);
-  return err;
-}
-
-
 static int on_field_line(uvllm__exchange_t* x, uvllm_str_t line) {
   const char* colon = memchr(line.base, ':', line.len);
   if (colon == NULL)
-    return 0;
+    return UVLLM_EPROTO;
   uvllm_str_t name = { line.base, (size_t) (colon - line.base) };
   uvllm_str_t value = { colon + 1, line.len - name.len - 1 };
   value = uvllm__trim_blanks(value);
+  int interim = uvllm__head_is_interim(&x->head);
   int err = uvllm__head_field(&x->head, name, value);
-  return err != 0 || uvllm__head_is_interim(&x->head) ? err : x->cbs->header(x, name, value);
+  return err != 0 || interim ? err : x->cbs->header(x, name, value);
 }
 
 
+/* With its end, which may be LF alone: curl takes that for a line, too. */
 static int on_header_line(uvllm__exchange_t* x, uvllm_str_t line) {
   if (x->in_body)
     return 0; /* trailers mean nothing to us */
-  if (line.len >= 5 && memcmp(line.base, "HTTP/", 5) == 0)
-    return on_status_line(x, line);
-  if (line.len != 0)
-    return on_field_line(x, line);
-  x->in_body = !uvllm__head_is_interim(&x->head);
-  return uvllm__head_end(&x->head);
+  if (x->head.status == 0)
+    return uvllm__head_status_line(&x->head, 0, line.base, line.len);
+  while (line.len != 0 && (line.base[line.len - 1] == '\n' || line.base[line.len - 1] == '\r'))
+    line.len--;
+  return line.len != 0 ? on_field_line(x, line) : uvllm__exchange_head_end(x);
 }
 
 
@@ -85,14 +68,11 @@ static size_t on_header(char* data, size_t size, size_t n, void* ctx) {
   uvllm__easy_t* e = ctx;
   uvllm__exchange_t* x = e->x;
   n *= size;
-  uvllm_str_t line = { data, n };
-  while (line.len != 0 && (line.base[line.len - 1] == '\n' || line.base[line.len - 1] == '\r'))
-    line.len--;
   int err = uvllm__head_bytes(&x->head, n);
   if (err == 0)
     err = uvllm__head_line(&x->head);
   if (err == 0)
-    err = on_header_line(x, uvllm__trim_blanks(line));
+    err = on_header_line(x, (uvllm_str_t) { data, n });
   return err != 0 ? (size_t) end_with(x, err) : n;
 }
 
@@ -409,8 +389,8 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
   if (e->x->err != 0)
     return e->x->err;
   switch (code) {
-    case CURLE_OK:
-      return 0;
+    case CURLE_OK: /* also where the connection ends within the head */
+      return e->x->in_body ? 0 : UV_ECONNRESET;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
       return UV_EAI_NONAME;
@@ -447,4 +427,14 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
     default:
       return UVLLM_EPROTO;
   }
+}
+
+
+/* Ours for what we have refused, which curl takes for a failure to write; and for
+ * what curl takes for an end like any other. */
+const char* uvllm__easy_words(const uvllm__easy_t* e) {
+  const uvllm__exchange_t* x = e->x;
+  if (x->err != 0)
+    return x->in_body ? "" : uvllm__head_words(x->err);
+  return x->in_body || e->error[0] != '\0' ? e->error : "the connection ended before the answer";
 }

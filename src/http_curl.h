@@ -85,6 +85,7 @@ int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t*
 void uvllm__easy_put(uvllm__curl_t* t, uvllm__easy_t* e);
 void uvllm__easy_free_all(uvllm__curl_t* t);
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
+const char* uvllm__easy_words(const uvllm__easy_t* e);
 
 void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark);
 void uvllm__easy_unmark(uvllm__curl_t* t, uvllm__easy_t* e);

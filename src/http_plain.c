@@ -102,11 +102,13 @@ static void finish(uvllm__plain_conn_t* c) {
 
 
 static const char* words_for(const uvllm__plain_conn_t* c, int err) {
+  if (!c->x->in_body && (err == UVLLM_EPROTO || err == UVLLM_ETOOLARGE))
+    return uvllm__head_words(err);
   if (err == UVLLM_EPROTO)
     return llhttp_get_error_reason(&c->parser);
   if (err == UVLLM_ETRUNCATED)
     return "the connection ended within the answer";
-  if (err == UV_ECONNRESET && !c->heard)
+  if (err == UV_ECONNRESET && !c->x->in_body)
     return "the connection ended before the answer";
   return "";
 }
