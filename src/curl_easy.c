@@ -84,6 +84,15 @@ static void forget_name(uvllm__easy_t* e) {
 }
 
 
+/* On a kept connection that turns out to be dead before anything is written, curl
+ * asks a second time. */
+static int is_again_without_bytes(uvllm__easy_t* e) {
+  long written = 0;
+  curl_easy_getinfo(e->curl, CURLINFO_REQUEST_SIZE, &written);
+  return e->asked++ > 0 && written == 0;
+}
+
+
 /* The request is about to be written onto a connection that stands. */
 static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int local_port) {
   uvllm__easy_t* e = ctx;
@@ -92,7 +101,8 @@ static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int l
     e->name->applied[e->shard->index] = e->generation;
     forget_name(e);
   }
-  e->x->cbs->sent(e->x, e->x->transport->read_ns);
+  if (!is_again_without_bytes(e))
+    e->x->cbs->sent(e->x, e->x->transport->read_ns);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -352,6 +362,7 @@ static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
 int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name) {
   e->x = x;
   e->socket_errno = 0;
+  e->asked = 0;
   e->error[0] = '\0';
   int err = set_url(e, x);
   if (err == 0)

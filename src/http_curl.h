@@ -48,6 +48,7 @@ typedef struct uvllm__easy_s {
   char* resolve_line;
   struct curl_slist resolve;
   struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
+  int asked;        /* so often whether the request may go out */
   int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */
   struct uvllm__easy_s* next_marked;
@@ -62,6 +63,7 @@ typedef struct uvllm__sock_s {
   uvllm__shard_t* shard;
   int errors; /* in a row */
   int stands; /* the connection is made: curl waited for the answer alone */
+  int kept;   /* it is in curl's pool, and nothing is to come on it */
   uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
 
