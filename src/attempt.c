@@ -307,9 +307,22 @@ static void explain(uvllm__attempt_t* att, int status) {
 }
 
 
+/* Without an answer there is nothing that a head has said, even if one began: how
+ * much of it came is the network's doing. */
+static void forget_broken_head(uvllm__attempt_t* att) {
+  uvllm_req_t* req = att->req;
+  if (att->http_status != 0)
+    return;
+  uvllm__free(&req->client->alloc, req->request_id);
+  req->request_id = NULL;
+  att->has_retry_after = 0;
+}
+
+
 static void finish_attempt(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
   explain(att, att->outcome);
+  forget_broken_head(att);
   uvllm__req_retry_or_finish(req, att->outcome);
 }
 

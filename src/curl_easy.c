@@ -395,6 +395,12 @@ static int is_lost_connection(const char* message) {
 }
 
 
+/* It has the code of a failed read. */
+static int is_bad_chunk(const char* message) {
+  return strstr(message, "in chunked-encoding") != NULL;
+}
+
+
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
   long connect_code = 0;
   if (e->x->err != 0)
@@ -428,9 +434,12 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
       curl_easy_getinfo(e->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
       if (connect_code >= 300) /* a proxy's word */
         return UV_ECONNREFUSED;
-      return os_error(e, UV_ECONNRESET);
-    case CURLE_PARTIAL_FILE:
-      return UVLLM_ETRUNCATED;
+      if (is_bad_chunk(e->error))
+        return UVLLM_EPROTO;
+      /* Of nothing at all errno says nothing: it is of a connection before. */
+      return code == CURLE_GOT_NOTHING ? UV_ECONNRESET : os_error(e, UV_ECONNRESET);
+    case CURLE_PARTIAL_FILE: /* also where a length was told, and the head breaks off */
+      return e->x->in_body ? UVLLM_ETRUNCATED : UV_ECONNRESET;
     case CURLE_OUT_OF_MEMORY: /* also what 7.88 says of a header line over 100 KB */
       return e->x->head.bytes > 0 && !e->x->in_body ? UVLLM_ETOOLARGE : UV_ENOMEM;
     case CURLE_FILESIZE_EXCEEDED:
@@ -446,6 +455,6 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
 const char* uvllm__easy_words(const uvllm__easy_t* e) {
   const uvllm__exchange_t* x = e->x;
   if (x->err != 0)
-    return x->in_body ? "" : uvllm__head_words(x->err);
+    return x->in_body ? uvllm_strerror(x->err) : uvllm__head_words(x->err);
   return x->in_body || e->error[0] != '\0' ? e->error : "the connection ended before the answer";
 }

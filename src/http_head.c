@@ -31,6 +31,13 @@ static int is_digit(char c) {
 }
 
 
+/* Any byte but a control character, or one that ends the line. */
+static int is_reason(char c) {
+  unsigned char u = (unsigned char) c;
+  return (u >= 0x20 && u != 0x7f) || u == '\t' || u == '\r' || u == '\n';
+}
+
+
 static int take_status_byte(uvllm__head_t* h, size_t at, char c) {
   static const char shape[] = "HTTP/1.";
   if (at < 7)
@@ -43,13 +50,15 @@ static int take_status_byte(uvllm__head_t* h, size_t at, char c) {
     return c == ' ';
   if (at == 12)
     return c == ' ' || c == '\r' || c == '\n';
+  if (at > 12)
+    return is_reason(c);
   h->status = (uint16_t) (10 * h->status + (c - '0'));
   return is_digit(c) && h->status != 0;
 }
 
 
 int uvllm__head_status_line(uvllm__head_t* h, size_t at, const char* data, size_t n) {
-  for (; n-- > 0 && at <= 12; at++)
+  for (; n-- > 0; at++)
     if (!take_status_byte(h, at, *data++))
       return UVLLM_EPROTO;
   return 0;

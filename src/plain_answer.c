@@ -127,6 +127,12 @@ static int on_body(llhttp_t* parser, const char* at, size_t len) {
 }
 
 
+/* As lengths of bodies are: a number that every parser can hold. */
+static int on_chunk_header(llhttp_t* parser) {
+  return stop(conn_of(parser), parser->content_length <= INT64_MAX ? 0 : UVLLM_EPROTO);
+}
+
+
 static int on_chunk_extension(llhttp_t* parser, const char* at, size_t len) {
   (void) at;
   return count_bytes(conn_of(parser), len);
@@ -147,6 +153,7 @@ static const llhttp_settings_t settings = {
   .on_header_value_complete = on_value_complete,
   .on_headers_complete = on_head_complete,
   .on_body = on_body,
+  .on_chunk_header = on_chunk_header,
   .on_chunk_extension_name = on_chunk_extension,
   .on_chunk_extension_value = on_chunk_extension,
   .on_message_complete = on_complete,

@@ -5,6 +5,7 @@
 #define UVLLM_TESTS_ANSWER_ORACLE_H
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "buf.h"
@@ -71,6 +72,9 @@ static inline int oracle__is_status_line(uvllm_str_t line) {
     if (!ok && !(i == 7 && line.base[i] == '0'))
       return 0;
   }
+  for (size_t i = sizeof(shape) - 1; i < line.len; i++)
+    if (iscntrl((unsigned char) line.base[i]) && line.base[i] != '\t')
+      return 0;
   return line.len <= 9 || line.base[9] != '0';
 }
 
