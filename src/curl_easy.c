@@ -115,6 +115,7 @@ static void set_once(uvllm__easy_t* e, uvllm__curl_t* t) {
   curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* for what it sends again by itself */
   curl_easy_setopt(c, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https"); /* the origin was checked */
   curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
@@ -240,7 +241,7 @@ void uvllm__easy_free_all(uvllm__curl_t* t) {
 static int parse_url(uvllm__easy_t* e) {
   if (e->parts == NULL && (e->parts = curl_url()) == NULL)
     return UV_ENOMEM;
-  CURLUcode code = curl_url_set(e->parts, CURLUPART_URL, e->url.base, 0);
+  CURLUcode code = curl_url_set(e->parts, CURLUPART_URL, e->url.base, CURLU_PATH_AS_IS);
   if (code != CURLUE_OK)
     return code == CURLUE_OUT_OF_MEMORY ? UV_ENOMEM : UV_EINVAL;
   if (curl_easy_setopt(e->curl, CURLOPT_URL, e->url.base) != CURLE_OK ||
@@ -289,23 +290,31 @@ static int set_origin(uvllm__easy_t* e, const uvllm__origin_t* o) {
 }
 
 
+static char* header_line(const uvllm_http_t* http, size_t i) {
+  char* line = uvllm__http_header_line(http, i);
+  if (line[http->headers[i].name_len + 2] == '\0')
+    memcpy(line + http->headers[i].name_len, ";", 2); /* how curl is told of an empty value */
+  return line;
+}
+
+
 /* The list's nodes are ours, so nothing is allocated a request; curl knows where
- * the first one is. */
+ * the first one is. It looks through all of them many times: none stands there for
+ * nothing. */
 static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
+  static char no_accept[] = "Accept:", no_type[] = "Content-Type:"; /* of curl's own */
   static char no_expect[] = "Expect:"; /* else bodies over 1 MB wait for 100 Continue */
-  int is_large = uvllm__http_body(http).len >= EXPECT_FROM;
-  size_t n = http->nheaders;
-  for (size_t i = 0; i < n; i++) {
-    char* line = uvllm__http_header_line(http, i);
-    if (line[http->headers[i].name_len + 2] == '\0')
-      memcpy(line + http->headers[i].name_len, ";", 2); /* how curl is told of an empty value */
-    e->lines[i].data = line;
-    e->lines[i].next = &e->lines[i + 1];
-  }
-  e->lines[n].data = no_expect;
-  e->lines[n].next = NULL;
-  if (!is_large && n > 0)
-    e->lines[n - 1].next = NULL; /* curl looks through all lines many times */
+  size_t n = 0;
+  for (; n < http->nheaders; n++)
+    e->lines[n].data = header_line(http, n);
+  if (!uvllm__http_has_header(http, "Accept"))
+    e->lines[n++].data = no_accept;
+  if (e->posted >= 0 && !uvllm__http_has_header(http, "Content-Type"))
+    e->lines[n++].data = no_type;
+  if (e->posted >= EXPECT_FROM || n == 0)
+    e->lines[n++].data = no_expect;
+  for (size_t i = 0; i < n; i++)
+    e->lines[i].next = i + 1 < n ? &e->lines[i + 1] : NULL;
 }
 
 
@@ -322,16 +331,21 @@ static int set_custom_method(uvllm__easy_t* e, const char* method, int has_body)
 }
 
 
+static void set_body(uvllm__easy_t* e, uvllm_str_t body) {
+  curl_off_t size = (curl_off_t) body.len;
+  if (e->posted < 0)
+    curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
+  if (e->posted != size)
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
+  curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base != NULL ? body.base : "");
+  e->posted = size;
+}
+
+
 static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
-  uvllm_str_t body = uvllm__http_body(http);
-  if (body.base != NULL) {
-    curl_off_t size = (curl_off_t) body.len;
-    if (e->posted < 0)
-      curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
-    if (e->posted != size)
-      curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
-    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base);
-    e->posted = size;
+  int has_body = uvllm__http_has_length(http);
+  if (has_body) {
+    set_body(e, uvllm__http_body(http));
   } else {
     e->posted = -1;
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, NULL);
@@ -339,7 +353,7 @@ static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
     if (strcmp(http->method, "HEAD") == 0)
       curl_easy_setopt(e->curl, CURLOPT_NOBODY, 1L);
   }
-  return set_custom_method(e, http->method, body.base != NULL);
+  return set_custom_method(e, http->method, has_body);
 }
 
 

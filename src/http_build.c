@@ -104,6 +104,8 @@ int uvllm__http_finish(uvllm_http_t* http) {
   fail(http, http->path.err);
   if (http->has_json)
     fail(http, uvllm_json_writer_error(&http->json));
+  if (strcmp(http->method, "HEAD") == 0 && uvllm__http_body(http).base != NULL)
+    fail(http, UVLLM__EINVAL);
   fail(http, http->body.err);
   return http->err;
 }
@@ -114,6 +116,12 @@ uvllm_str_t uvllm__http_body(const uvllm_http_t* http) {
     return http->body_ref;
   uvllm_str_t none = { NULL, 0 };
   return http->body.len != 0 ? uvllm__buf_slice(&http->body) : none;
+}
+
+
+int uvllm__http_has_length(const uvllm_http_t* http) {
+  return uvllm__http_body(http).base != NULL || strcmp(http->method, "POST") == 0 ||
+         strcmp(http->method, "PUT") == 0 || strcmp(http->method, "PATCH") == 0;
 }
 
 
@@ -202,54 +210,59 @@ static int reserve_text(uvllm__buf_t* text, size_t n) {
 }
 
 
-static uvllm__http_header_t* find_header(uvllm_http_t* http, uvllm_str_t name) {
+static uvllm__http_header_t* find_header(const uvllm_http_t* http, uvllm_str_t name) {
   for (size_t i = 0; i < http->nheaders; i++) {
-    uvllm__http_header_t* h = &http->headers[i];
+    const uvllm__http_header_t* h = &http->headers[i];
     if (same_name((uvllm_str_t) { http->text.base + h->offset, h->name_len }, name))
-      return h;
+      return (uvllm__http_header_t*) h;
   }
   return NULL;
 }
 
 
-/* Its line goes, and those behind it move up. */
-static void remove_line(uvllm_http_t* http, uvllm__http_header_t* h) {
-  uvllm__buf_t* text = &http->text;
-  size_t behind = text->len - h->offset - h->len;
-  memmove(text->base + h->offset, text->base + h->offset + h->len, behind);
-  explicit_bzero(text->base + h->offset + behind, h->len);
-  text->len -= h->len;
-  for (size_t i = 0; i < http->nheaders; i++)
-    if (http->headers[i].offset > h->offset)
-      http->headers[i].offset -= h->len;
+int uvllm__http_has_header(const uvllm_http_t* http, const char* name) {
+  return find_header(http, uvllm__str(name)) != NULL;
 }
 
 
-/* Where its line is to stand; NULL: nowhere. *drop: a line that it replaces. */
-static uvllm__http_header_t* find_place(uvllm_http_t* http, uvllm_str_t name, int secret,
-                                        int* drop) {
-  uvllm__http_header_t* h = find_header(http, name);
-  *drop = h != NULL;
-  if (h != NULL)
-    return h->secret && !secret ? NULL : h;
-  if (http->nheaders < UVLLM__HTTP_MAX_HEADERS)
-    return &http->headers[http->nheaders];
-  fail(http, UVLLM__EINVAL);
-  return NULL;
+/* It goes, and those behind it move up. */
+static void remove_header(uvllm_http_t* http, uvllm__http_header_t* h) {
+  uvllm__buf_t* text = &http->text;
+  uvllm__http_header_t* end = &http->headers[http->nheaders];
+  uint32_t len = h->len;
+  size_t behind = text->len - h->offset - len;
+  memmove(text->base + h->offset, text->base + h->offset + len, behind);
+  explicit_bzero(text->base + h->offset + behind, len);
+  text->len -= len;
+  memmove(h, h + 1, (size_t) (end - (h + 1)) * sizeof(*h));
+  http->nheaders--;
+  for (; h < end - 1; h++)
+    h->offset -= len;
+}
+
+
+/* Whether it may be added; *old: what it replaces, or NULL. */
+static int may_add(uvllm_http_t* http, uvllm_str_t name, int secret,
+                   uvllm__http_header_t** old) {
+  *old = find_header(http, name);
+  if (*old != NULL)
+    return secret || !(*old)->secret;
+  if (http->nheaders == UVLLM__HTTP_MAX_HEADERS)
+    fail(http, UVLLM__EINVAL);
+  return http->nheaders < UVLLM__HTTP_MAX_HEADERS;
 }
 
 
 static void add_header(uvllm_http_t* http, const char* name, const char* prefix,
                        uvllm_str_t value, int secret) {
   uvllm_str_t n = uvllm__str(name), p = uvllm__str(prefix);
-  int replaces;
+  uvllm__http_header_t* old;
   value = uvllm__trim_blanks(value);
   if (!uvllm__is_token(n) || !uvllm__is_field_value(p) || !uvllm__is_field_value(value)) {
     fail(http, UVLLM__EINVAL);
     return;
   }
-  uvllm__http_header_t* h = find_place(http, n, secret, &replaces);
-  if (h == NULL)
+  if (!may_add(http, n, secret, &old))
     return;
   size_t len = n.len + 2 + p.len + value.len + 2;
   int err = reserve_text(&http->text, len);
@@ -257,12 +270,11 @@ static void add_header(uvllm_http_t* http, const char* name, const char* prefix,
     fail(http, err);
     return;
   }
-  if (replaces)
-    remove_line(http, h);
-  else
-    http->nheaders++;
-  *h = (uvllm__http_header_t) { (uint32_t) http->text.len, (uint32_t) n.len, (uint32_t) len,
-                                secret };
+  if (old != NULL)
+    remove_header(http, old);
+  http->headers[http->nheaders++] = (uvllm__http_header_t) {
+    (uint32_t) http->text.len, (uint32_t) n.len, (uint32_t) len, secret
+  };
   uvllm__buf_append(&http->text, n.base, n.len);
   uvllm__buf_append(&http->text, ": ", 2);
   uvllm__buf_append(&http->text, p.base, p.len);

@@ -47,7 +47,7 @@ typedef struct uvllm__easy_s {
   uint64_t generation;
   char* resolve_line;
   struct curl_slist resolve;
-  struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
+  struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 3]; /* and what keeps curl's own away */
   int asked;        /* so often whether the request may go out */
   int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */

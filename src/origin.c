@@ -73,7 +73,7 @@ static int check_base(uvllm__origin_t* o, CURLU* u, const char* url, int allow_h
   if (!is_printable_ascii(url))
     return UVLLM__EINVAL;
   *why = "the base URL is not a URL";
-  if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+  if (curl_url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS) != CURLUE_OK)
     return UVLLM__EINVAL;
   *why = "the base URL has a user, a query or a fragment";
   if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) ||

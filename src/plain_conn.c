@@ -113,12 +113,8 @@ static struct iovec piece(const char* base, size_t len) {
 }
 
 
-/* A method that means to send content says so, even if there is none (RFC 9110,
- * 8.6). */
 static void make_tail(uvllm__plain_conn_t* c, const uvllm_http_t* http, uvllm_str_t body) {
-  int has_length = body.base != NULL || strcmp(http->method, "POST") == 0 ||
-                   strcmp(http->method, "PUT") == 0 || strcmp(http->method, "PATCH") == 0;
-  if (has_length)
+  if (uvllm__http_has_length(http))
     snprintf(c->tail, sizeof(c->tail), "Content-Length: %zu\r\n\r\n", body.len);
   else
     memcpy(c->tail, "\r\n", 3);

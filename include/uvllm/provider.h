@@ -95,7 +95,7 @@ typedef struct uvllm_provider_ops_s {
 /* Everything is copied but uvllm_http_body_ref(). Errors are sticky and reported
  * after build(): UV_ENOMEM, UVLLM_ETOOLARGE (64 KiB of path), UV_EINVAL for what
  * must not go on the wire: a control character in a header, a name or method
- * that is no token, more than 64 headers or 64 KiB of them, a path that does not
+ * that is no token, a HEAD with a body, more than 64 headers or 64 KiB of them, a path that does not
  * begin with a slash or has blanks, a fragment, or bytes above 0x7f.
  */
 
