@@ -121,8 +121,8 @@ UVLLM_EXTERN void uvllm__provider_options_init(uvllm_provider_options_t* o, size
 /* Add or replace. Requests in flight keep what they started with; waiting ones
  * are served by the new one. UV_EINVAL: a bad URL or header, an unknown
  * dialect; plain http:// beyond loopback without allow_http; TRANSPORT_PLAIN for
- * https:// or with a proxy. UV_ENOENT, UV_EACCES: ca_file cannot be read. Limits
- * that were already drawn on stay drawn on.
+ * https:// or with a proxy; unix: with a proxy. UV_ENOENT, UV_EACCES: ca_file
+ * cannot be read. Limits that were already drawn on stay drawn on.
  */
 UVLLM_EXTERN int uvllm_provider_set(uvllm_client_t* client,
                                     const uvllm_provider_options_t* options);

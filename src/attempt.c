@@ -179,7 +179,6 @@ static void on_status(uvllm__exchange_t* x, int http_status) {
   uvllm__attempt_t* att = attempt_of(x);
   att->http_status = http_status;
   att->req->http_status = http_status;
-  att->content_type[0] = '\0';
   att->read_ns = att->req->client->now_ns;
   if (att->req->timing.first_byte == 0)
     att->req->timing.first_byte = att->read_ns;
@@ -234,7 +233,7 @@ static void on_end(uvllm__exchange_t* x, int err, const char* message) {
 }
 
 
-static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_status, on_header, on_body,
+static const uvllm__exchange_cbs_t exchange_cbs = { on_sent, on_header, on_status, on_body,
                                                     on_end };
 
 
@@ -244,7 +243,8 @@ static int start_exchange(uvllm__attempt_t* att, uint64_t now) {
   if (err != 0)
     return err;
   att->answering = att->ended = att->next_exchange = 0;
-  att->http_status = 0;
+  att->http_status = att->req->http_status = 0;
+  att->content_type[0] = '\0';
   att->x.cbs = &exchange_cbs;
   att->x.origin = origin_of(att);
   att->x.http = &att->http;
@@ -317,9 +317,22 @@ static void explain(uvllm__attempt_t* att, int status) {
 }
 
 
+/* Without an answer there is nothing that a head has said, even if one began: how
+ * much of it came is the network's doing. */
+static void forget_broken_head(uvllm__attempt_t* att) {
+  uvllm_req_t* req = att->req;
+  if (att->http_status != 0)
+    return;
+  uvllm__free(&req->client->alloc, req->request_id);
+  req->request_id = NULL;
+  att->has_retry_after = 0;
+}
+
+
 static void finish_attempt(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
   explain(att, att->outcome);
+  forget_broken_head(att);
   uvllm__req_retry_or_finish(req, att->outcome);
 }
 

@@ -39,45 +39,28 @@ static size_t on_write(char* data, size_t size, size_t n, void* ctx) {
 }
 
 
-static int digit_at(uvllm_str_t line, size_t i) {
-  return line.base[i] >= '0' && line.base[i] <= '9' ? line.base[i] - '0' : -10000;
-}
-
-
-/* "HTTP/1.1 200 OK". */
-static int on_status_line(uvllm__exchange_t* x, uvllm_str_t line) {
-  if (line.len < 12 || line.base[6] != '.' || line.base[8] != ' ' ||
-      (line.len > 12 && line.base[12] != ' '))
-    return UVLLM_EPROTO;
-  int status = 100 * digit_at(line, 9) + 10 * digit_at(line, 10) + digit_at(line, 11);
-  int err = uvllm__head_status(&x->head, digit_at(line, 5), digit_at(line, 7), status);
-  if (err == 0 && !uvllm__head_is_interim(&x->head))
-    x->cbs->status(x, status);
-  return err;
-}
-
-
 static int on_field_line(uvllm__exchange_t* x, uvllm_str_t line) {
   const char* colon = memchr(line.base, ':', line.len);
   if (colon == NULL)
-    return 0;
+    return UVLLM_EPROTO;
   uvllm_str_t name = { line.base, (size_t) (colon - line.base) };
   uvllm_str_t value = { colon + 1, line.len - name.len - 1 };
   value = uvllm__trim_blanks(value);
+  int interim = uvllm__head_is_interim(&x->head);
   int err = uvllm__head_field(&x->head, name, value);
-  return err != 0 || uvllm__head_is_interim(&x->head) ? err : x->cbs->header(x, name, value);
+  return err != 0 || interim ? err : x->cbs->header(x, name, value);
 }
 
 
+/* With its end, which may be LF alone: curl takes that for a line, too. */
 static int on_header_line(uvllm__exchange_t* x, uvllm_str_t line) {
   if (x->in_body)
     return 0; /* trailers mean nothing to us */
-  if (line.len >= 5 && memcmp(line.base, "HTTP/", 5) == 0)
-    return on_status_line(x, line);
-  if (line.len != 0)
-    return on_field_line(x, line);
-  x->in_body = !uvllm__head_is_interim(&x->head);
-  return uvllm__head_end(&x->head);
+  if (x->head.status == 0)
+    return uvllm__head_status_line(&x->head, 0, line.base, line.len);
+  while (line.len != 0 && (line.base[line.len - 1] == '\n' || line.base[line.len - 1] == '\r'))
+    line.len--;
+  return line.len != 0 ? on_field_line(x, line) : uvllm__exchange_head_end(x);
 }
 
 
@@ -85,14 +68,11 @@ static size_t on_header(char* data, size_t size, size_t n, void* ctx) {
   uvllm__easy_t* e = ctx;
   uvllm__exchange_t* x = e->x;
   n *= size;
-  uvllm_str_t line = { data, n };
-  while (line.len != 0 && (line.base[line.len - 1] == '\n' || line.base[line.len - 1] == '\r'))
-    line.len--;
   int err = uvllm__head_bytes(&x->head, n);
   if (err == 0)
     err = uvllm__head_line(&x->head);
   if (err == 0)
-    err = on_header_line(x, uvllm__trim_blanks(line));
+    err = on_header_line(x, (uvllm_str_t) { data, n });
   return err != 0 ? (size_t) end_with(x, err) : n;
 }
 
@@ -104,6 +84,15 @@ static void forget_name(uvllm__easy_t* e) {
 }
 
 
+/* On a kept connection that turns out to be dead before anything is written, curl
+ * asks a second time. */
+static int is_again_without_bytes(uvllm__easy_t* e) {
+  long written = 0;
+  curl_easy_getinfo(e->curl, CURLINFO_REQUEST_SIZE, &written);
+  return e->asked++ > 0 && written == 0;
+}
+
+
 /* The request is about to be written onto a connection that stands. */
 static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int local_port) {
   uvllm__easy_t* e = ctx;
@@ -112,7 +101,8 @@ static int on_ready_to_send(void* ctx, char* ip, char* local_ip, int port, int l
     e->name->applied[e->shard->index] = e->generation;
     forget_name(e);
   }
-  e->x->cbs->sent(e->x, e->x->transport->read_ns);
+  if (!is_again_without_bytes(e))
+    e->x->cbs->sent(e->x, e->x->transport->read_ns);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -125,6 +115,7 @@ static void set_once(uvllm__easy_t* e, uvllm__curl_t* t) {
   curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* for what it sends again by itself */
   curl_easy_setopt(c, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https"); /* the origin was checked */
   curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
@@ -250,7 +241,7 @@ void uvllm__easy_free_all(uvllm__curl_t* t) {
 static int parse_url(uvllm__easy_t* e) {
   if (e->parts == NULL && (e->parts = curl_url()) == NULL)
     return UV_ENOMEM;
-  CURLUcode code = curl_url_set(e->parts, CURLUPART_URL, e->url.base, 0);
+  CURLUcode code = curl_url_set(e->parts, CURLUPART_URL, e->url.base, CURLU_PATH_AS_IS);
   if (code != CURLUE_OK)
     return code == CURLUE_OUT_OF_MEMORY ? UV_ENOMEM : UV_EINVAL;
   if (curl_easy_setopt(e->curl, CURLOPT_URL, e->url.base) != CURLE_OK ||
@@ -299,23 +290,31 @@ static int set_origin(uvllm__easy_t* e, const uvllm__origin_t* o) {
 }
 
 
+static char* header_line(const uvllm_http_t* http, size_t i) {
+  char* line = uvllm__http_header_line(http, i);
+  if (line[http->headers[i].name_len + 2] == '\0')
+    memcpy(line + http->headers[i].name_len, ";", 2); /* how curl is told of an empty value */
+  return line;
+}
+
+
 /* The list's nodes are ours, so nothing is allocated a request; curl knows where
- * the first one is. */
+ * the first one is. It looks through all of them many times: none stands there for
+ * nothing. */
 static void set_headers(uvllm__easy_t* e, const uvllm_http_t* http) {
+  static char no_accept[] = "Accept:", no_type[] = "Content-Type:"; /* of curl's own */
   static char no_expect[] = "Expect:"; /* else bodies over 1 MB wait for 100 Continue */
-  int is_large = uvllm__http_body(http).len >= EXPECT_FROM;
-  size_t n = http->nheaders;
-  for (size_t i = 0; i < n; i++) {
-    char* line = uvllm__http_header_line(http, i);
-    if (line[http->headers[i].name_len + 2] == '\0')
-      memcpy(line + http->headers[i].name_len, ";", 2); /* how curl is told of an empty value */
-    e->lines[i].data = line;
-    e->lines[i].next = &e->lines[i + 1];
-  }
-  e->lines[n].data = no_expect;
-  e->lines[n].next = NULL;
-  if (!is_large && n > 0)
-    e->lines[n - 1].next = NULL; /* curl looks through all lines many times */
+  size_t n = 0;
+  for (; n < http->nheaders; n++)
+    e->lines[n].data = header_line(http, n);
+  if (!uvllm__http_has_header(http, "Accept"))
+    e->lines[n++].data = no_accept;
+  if (e->posted >= 0 && !uvllm__http_has_header(http, "Content-Type"))
+    e->lines[n++].data = no_type;
+  if (e->posted >= EXPECT_FROM || n == 0)
+    e->lines[n++].data = no_expect;
+  for (size_t i = 0; i < n; i++)
+    e->lines[i].next = i + 1 < n ? &e->lines[i + 1] : NULL;
 }
 
 
@@ -332,16 +331,21 @@ static int set_custom_method(uvllm__easy_t* e, const char* method, int has_body)
 }
 
 
+static void set_body(uvllm__easy_t* e, uvllm_str_t body) {
+  curl_off_t size = (curl_off_t) body.len;
+  if (e->posted < 0)
+    curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
+  if (e->posted != size)
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
+  curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base != NULL ? body.base : "");
+  e->posted = size;
+}
+
+
 static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
-  uvllm_str_t body = uvllm__http_body(http);
-  if (body.base != NULL) {
-    curl_off_t size = (curl_off_t) body.len;
-    if (e->posted < 0)
-      curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
-    if (e->posted != size)
-      curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
-    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body.base);
-    e->posted = size;
+  int has_body = uvllm__http_has_length(http);
+  if (has_body) {
+    set_body(e, uvllm__http_body(http));
   } else {
     e->posted = -1;
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, NULL);
@@ -349,7 +353,7 @@ static int set_method(uvllm__easy_t* e, const uvllm_http_t* http) {
     if (strcmp(http->method, "HEAD") == 0)
       curl_easy_setopt(e->curl, CURLOPT_NOBODY, 1L);
   }
-  return set_custom_method(e, http->method, body.base != NULL);
+  return set_custom_method(e, http->method, has_body);
 }
 
 
@@ -372,6 +376,7 @@ static int set_addresses(uvllm__easy_t* e, uvllm__dns_name_t* name) {
 int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t* name) {
   e->x = x;
   e->socket_errno = 0;
+  e->asked = 0;
   e->error[0] = '\0';
   int err = set_url(e, x);
   if (err == 0)
@@ -404,13 +409,19 @@ static int is_lost_connection(const char* message) {
 }
 
 
+/* It has the code of a failed read. */
+static int is_bad_chunk(const char* message) {
+  return strstr(message, "in chunked-encoding") != NULL;
+}
+
+
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
   long connect_code = 0;
   if (e->x->err != 0)
     return e->x->err;
   switch (code) {
-    case CURLE_OK:
-      return 0;
+    case CURLE_OK: /* also where the connection ends within the head */
+      return e->x->in_body ? 0 : UV_ECONNRESET;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
       return UV_EAI_NONAME;
@@ -437,9 +448,12 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
       curl_easy_getinfo(e->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
       if (connect_code >= 300) /* a proxy's word */
         return UV_ECONNREFUSED;
-      return os_error(e, UV_ECONNRESET);
-    case CURLE_PARTIAL_FILE:
-      return UVLLM_ETRUNCATED;
+      if (is_bad_chunk(e->error))
+        return UVLLM_EPROTO;
+      /* Of nothing at all errno says nothing: it is of a connection before. */
+      return code == CURLE_GOT_NOTHING ? UV_ECONNRESET : os_error(e, UV_ECONNRESET);
+    case CURLE_PARTIAL_FILE: /* also where a length was told, and the head breaks off */
+      return e->x->in_body ? UVLLM_ETRUNCATED : UV_ECONNRESET;
     case CURLE_OUT_OF_MEMORY: /* also what 7.88 says of a header line over 100 KB */
       return e->x->head.bytes > 0 && !e->x->in_body ? UVLLM_ETOOLARGE : UV_ENOMEM;
     case CURLE_FILESIZE_EXCEEDED:
@@ -447,4 +461,14 @@ int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code) {
     default:
       return UVLLM_EPROTO;
   }
+}
+
+
+/* Ours for what we have refused, which curl takes for a failure to write; and for
+ * what curl takes for an end like any other. */
+const char* uvllm__easy_words(const uvllm__easy_t* e) {
+  const uvllm__exchange_t* x = e->x;
+  if (x->err != 0)
+    return x->in_body ? uvllm_strerror(x->err) : uvllm__head_words(x->err);
+  return x->in_body || e->error[0] != '\0' ? e->error : "the connection ended before the answer";
 }

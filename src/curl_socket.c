@@ -81,6 +81,22 @@ static void on_ready(uvllm__watch_t* w, int status, int events) {
 }
 
 
+/* On a kept connection: the peer leaves, or says what nobody asked for, which curl
+ * 7.88 would take for the next answer. It looks for a connection's end before it
+ * uses it again, so that is what it gets. */
+static int spoil(uvllm__watch_t* w) {
+  char bytes[4096];
+  if (!sock_of(w)->kept)
+    return 1;
+  if (recv(w->fd, bytes, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+    return 0; /* it was the answer's last bytes, which curl has read by itself */
+  shutdown(w->fd, SHUT_RDWR); /* nothing more is received from here on */
+  while (recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+    continue;
+  return 1;
+}
+
+
 static void on_sock_closed(uv_handle_t* handle) {
   uvllm__sock_t* k = sock_of(handle->data);
   uvllm__curl_t* t = k->shard->engine;
@@ -144,6 +160,7 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
     return NULL;
   }
   k->shard = s;
+  k->watch.unasked = spoil;
   k->cookie = cookie_of(fd);
   t->socks[fd] = k;
   return k;
@@ -152,18 +169,32 @@ static uvllm__sock_t* add_sock(uvllm__shard_t* s, int fd) {
 
 /* The connection goes to curl's pool, where its watcher may stay; or it was never
  * made, and then curl 7.88 has closed the socket already, without telling. */
-static void unwant(uvllm__curl_t* t, uvllm__sock_t* k) {
+static void unwant(uvllm__curl_t* t, uvllm__sock_t* k, int paused) {
   k->watch.wanted = 0;
+  k->kept = k->stands && !paused;
   if (!k->stands && (k->cookie == 0 || cookie_of(k->watch.fd) != k->cookie))
     uvllm__drop_sock(t, k->watch.fd);
 }
 
 
-static void mark(CURL* curl, uvllm__mark what) {
+/* Whose socket curl talks of; NULL: nobody's any more. */
+static uvllm__easy_t* user_of(CURL* curl) {
   uvllm__easy_t* e = NULL;
   curl_easy_getinfo(curl, CURLINFO_PRIVATE, &e);
-  if (e != NULL && e->x != NULL)
+  return e != NULL && e->x != NULL ? e : NULL;
+}
+
+
+static void mark(CURL* curl, uvllm__mark what) {
+  uvllm__easy_t* e = user_of(curl);
+  if (e != NULL)
     uvllm__easy_mark(e, what);
+}
+
+
+static int is_paused(CURL* curl) {
+  uvllm__easy_t* e = user_of(curl);
+  return e != NULL && e->x->is_paused;
 }
 
 
@@ -178,7 +209,7 @@ int uvllm__on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, voi
     if (k != NULL && !k->stands)
       mark(curl, UVLLM__NUDGE);
     if (k != NULL)
-      unwant(t, k);
+      unwant(t, k, is_paused(curl));
     return 0;
   }
   if (t->base.transport->closing)
@@ -188,6 +219,7 @@ int uvllm__on_curl_socket(CURL* curl, curl_socket_t fd, int what, void* ctx, voi
     return 0;
   }
   k->stands |= what == CURL_POLL_IN;
+  k->kept = 0;
   uvllm__watch_want(&k->watch, ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
                                    ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0));
   return 0;

@@ -102,6 +102,16 @@ int uvllm__exchange_start(uvllm__transport_t* t, uvllm__exchange_t* x, uint64_t 
 }
 
 
+int uvllm__exchange_head_end(uvllm__exchange_t* x) {
+  int err = uvllm__head_end(&x->head);
+  if (err != 0 || x->head.status == 0)
+    return err;
+  x->in_body = 1;
+  x->cbs->status(x, x->head.status);
+  return 0;
+}
+
+
 static void on_name(uvllm__exchange_t* x, uvllm__dns_name_t* name, int err) {
   char message[256];
   if (err == 0)

@@ -22,9 +22,11 @@ typedef struct uvllm__exchange_cbs_s {
   /* The request goes onto a connection; again when the transport resends it by
    * itself because a kept-alive connection turned out to be dead. */
   void (*sent)(uvllm__exchange_t* x, uint64_t now);
-  void (*status)(uvllm__exchange_t* x, int http_status); /* 1xx are not told */
-  /* 0, or a code that ends the exchange; likewise body(). */
+  /* 0, or a code that ends the exchange; likewise body(). Not of 1xx. */
   int (*header)(uvllm__exchange_t* x, uvllm_str_t name, uvllm_str_t value);
+  /* Behind the headers: the head is whole, and only now there is an answer. One
+   * that breaks off within its head ends like one that never came. */
+  void (*status)(uvllm__exchange_t* x, int http_status);
   int (*body)(uvllm__exchange_t* x, const char* data, size_t len);
   /* err: 0, UV_E* or UVLLM_E*; `message` says more, or is "". */
   void (*end)(uvllm__exchange_t* x, int err, const char* message);

@@ -18,22 +18,6 @@ static const char* const kReserved[] = {
 };
 
 
-/* 1 for what a token (RFC 9110, 5.6.2) is made of. */
-static const unsigned char kToken[256] = {
-  ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-  ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-  ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1
-};
-
-
-static int is_token(uvllm_str_t s) {
-  unsigned int all = 1;
-  for (size_t i = 0; i < s.len; i++)
-    all &= kToken[(unsigned char) s.base[i]];
-  return all != 0 && s.len != 0;
-}
-
-
 static char lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
@@ -51,7 +35,7 @@ static int same_name(uvllm_str_t a, uvllm_str_t b) {
 
 int uvllm__http_check_header(const char* name, const char* value) {
   uvllm_str_t n = uvllm__str(name);
-  if (!is_token(n) || value == NULL || !uvllm__is_field_value(uvllm__str(value)))
+  if (!uvllm__is_token(n) || value == NULL || !uvllm__is_field_value(uvllm__str(value)))
     return UVLLM__EINVAL;
   uvllm_str_t proxy = UVLLM_STR("Proxy-");
   if (n.len >= proxy.len && same_name((uvllm_str_t) { n.base, proxy.len }, proxy))
@@ -128,6 +112,8 @@ int uvllm__http_finish(uvllm_http_t* http) {
   fail(http, http->path.err);
   if (http->has_json)
     fail(http, uvllm_json_writer_error(&http->json));
+  if (strcmp(http->method, "HEAD") == 0 && uvllm__http_body(http).base != NULL)
+    fail(http, UVLLM__EINVAL);
   fail(http, http->body.err);
   return http->err;
 }
@@ -141,6 +127,12 @@ uvllm_str_t uvllm__http_body(const uvllm_http_t* http) {
 }
 
 
+int uvllm__http_has_length(const uvllm_http_t* http) {
+  return uvllm__http_body(http).base != NULL || strcmp(http->method, "POST") == 0 ||
+         strcmp(http->method, "PUT") == 0 || strcmp(http->method, "PATCH") == 0;
+}
+
+
 const uvllm_alloc_t* uvllm_http_alloc(const uvllm_http_t* http) {
   return http->body.alloc;
 }
@@ -148,7 +140,7 @@ const uvllm_alloc_t* uvllm_http_alloc(const uvllm_http_t* http) {
 
 void uvllm_http_method(uvllm_http_t* http, const char* method) {
   uvllm_str_t m = uvllm__str(method);
-  if (!is_token(m) || m.len >= sizeof(http->method_store)) {
+  if (!uvllm__is_token(m) || m.len >= sizeof(http->method_store)) {
     fail(http, UVLLM__EINVAL);
     return;
   }
@@ -226,62 +218,67 @@ static int reserve_text(uvllm__buf_t* text, size_t n) {
 }
 
 
-static uvllm__http_header_t* find_header(uvllm_http_t* http, uvllm_str_t name) {
+static uvllm__http_header_t* find_header(const uvllm_http_t* http, uvllm_str_t name) {
   for (size_t i = 0; i < http->nheaders; i++) {
-    uvllm__http_header_t* h = &http->headers[i];
+    const uvllm__http_header_t* h = &http->headers[i];
     if (same_name((uvllm_str_t) { http->text.base + h->offset, h->name_len }, name))
-      return h;
+      return (uvllm__http_header_t*) h;
   }
   return NULL;
 }
 
 
-/* Its line goes, and those behind it move up. */
-static void remove_line(uvllm_http_t* http, uvllm__http_header_t* h) {
-  uvllm__buf_t* text = &http->text;
-  size_t behind = text->len - h->offset - h->len;
-  memmove(text->base + h->offset, text->base + h->offset + h->len, behind);
-  explicit_bzero(text->base + h->offset + behind, h->len);
-  text->len -= h->len;
-  for (size_t i = 0; i < http->nheaders; i++)
-    if (http->headers[i].offset > h->offset)
-      http->headers[i].offset -= h->len;
+int uvllm__http_has_header(const uvllm_http_t* http, const char* name) {
+  return find_header(http, uvllm__str(name)) != NULL;
 }
 
 
-/* Where its line is to stand; NULL: nowhere. *drop: a line that it replaces. */
-static uvllm__http_header_t* find_place(uvllm_http_t* http, uvllm_str_t name, int secret,
-                                        int* drop) {
-  uvllm__http_header_t* h = find_header(http, name);
-  *drop = h != NULL;
-  if (h != NULL)
-    return h->secret && !secret ? NULL : h;
-  if (http->nheaders < UVLLM__HTTP_MAX_HEADERS)
-    return &http->headers[http->nheaders];
-  fail(http, UVLLM__EINVAL);
-  return NULL;
+/* It goes, and those behind it move up. */
+static void remove_header(uvllm_http_t* http, uvllm__http_header_t* h) {
+  uvllm__buf_t* text = &http->text;
+  uvllm__http_header_t* end = &http->headers[http->nheaders];
+  uint32_t len = h->len;
+  size_t behind = text->len - h->offset - len;
+  memmove(text->base + h->offset, text->base + h->offset + len, behind);
+  explicit_bzero(text->base + h->offset + behind, len);
+  text->len -= len;
+  memmove(h, h + 1, (size_t) (end - (h + 1)) * sizeof(*h));
+  http->nheaders--;
+  for (; h < end - 1; h++)
+    h->offset -= len;
+}
+
+
+/* Whether it may be added; *old: what it replaces, or NULL. */
+static int may_add(uvllm_http_t* http, uvllm_str_t name, int secret,
+                   uvllm__http_header_t** old) {
+  *old = find_header(http, name);
+  if (*old != NULL)
+    return secret || !(*old)->secret;
+  if (http->nheaders == UVLLM__HTTP_MAX_HEADERS)
+    fail(http, UVLLM__EINVAL);
+  return http->nheaders < UVLLM__HTTP_MAX_HEADERS;
 }
 
 
 /* Where a line of `len` bytes is to be written, or NULL. */
 static char* add_line(uvllm_http_t* http, uvllm_str_t name, size_t len, int secret) {
   uvllm__buf_t* text = &http->text;
-  int replaces;
-  uvllm__http_header_t* h = find_place(http, name, secret, &replaces);
-  if (h == NULL)
+  uvllm__http_header_t* old;
+  if (!may_add(http, name, secret, &old))
     return NULL;
   int err = reserve_text(text, len);
   if (err != 0) {
     fail(http, err);
     return NULL;
   }
-  if (replaces)
-    remove_line(http, h);
-  else
-    http->nheaders++;
-  *h = (uvllm__http_header_t) { (uint32_t) text->len, (uint32_t) name.len, (uint32_t) len, secret };
+  if (old != NULL)
+    remove_header(http, old);
+  http->headers[http->nheaders++] = (uvllm__http_header_t) {
+    (uint32_t) text->len, (uint32_t) name.len, (uint32_t) len, secret
+  };
   text->len += len;
-  return text->base + h->offset;
+  return text->base + text->len - len;
 }
 
 
@@ -296,7 +293,7 @@ static void add_header(uvllm_http_t* http, const char* name, uvllm_str_t prefix,
                        uvllm_str_t value, int secret) {
   uvllm_str_t n = uvllm__str(name);
   value = uvllm__trim_blanks(value);
-  if (!is_token(n) || !uvllm__is_field_value(prefix) || !uvllm__is_field_value(value)) {
+  if (!uvllm__is_token(n) || !uvllm__is_field_value(prefix) || !uvllm__is_field_value(value)) {
     fail(http, UVLLM__EINVAL);
     return;
   }

@@ -40,6 +40,10 @@ void uvllm__http_free(uvllm_http_t* http);
 /* After build(): 0 or the sticky error; strings are NUL-terminated from here. */
 int uvllm__http_finish(uvllm_http_t* http);
 uvllm_str_t uvllm__http_body(const uvllm_http_t* http); /* base == NULL: none */
+/* Whether a Content-Length is to be said: also where there is no body, but the method
+ * means to send one (RFC 9110, 8.6). */
+int uvllm__http_has_length(const uvllm_http_t* http);
+int uvllm__http_has_header(const uvllm_http_t* http, const char* name);
 
 /* A header that is a constant and may be sent as it is: nobody looks at it again. */
 #define UVLLM__HTTP_CONSTANT(http, name, value)                                  \

@@ -43,6 +43,9 @@ static inline int uvllm__is_name(uvllm_str_t name, const char* wanted) {
   return (differs & ~letter_case) == 0;
 }
 
+/* What names of fields and methods are; not "". */
+int uvllm__is_token(uvllm_str_t s);
+
 static inline uvllm_str_t uvllm__trim_blanks(uvllm_str_t s) {
   while (s.len != 0 && (s.base[0] == ' ' || s.base[0] == '\t')) {
     s.base++;

@@ -7,6 +7,8 @@
  */
 #include "http_curl.h"
 
+#include <stdio.h>
+
 
 /* curl_global_init() is counted by curl and never undone: the process is
  * somebody else's. */
@@ -121,7 +123,7 @@ static void end_exchange(uvllm__easy_t* e, CURLcode code) {
   int err = uvllm__easy_error(e, code);
   message[0] = '\0';
   if (err != 0)
-    memcpy(message, e->error, sizeof(message));
+    snprintf(message, sizeof(message), "%s", uvllm__easy_words(e));
   if (code == CURLE_COULDNT_CONNECT && e->x->origin->needs_dns)
     uvllm__dns_distrust(x->transport->dns, x->origin);
   give_back(x);

@@ -49,8 +49,9 @@ typedef struct uvllm__easy_s {
   uint64_t generation;
   char* resolve_line;
   struct curl_slist resolve;
-  struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 1];
+  struct curl_slist lines[UVLLM__HTTP_MAX_HEADERS + 3]; /* and what keeps curl's own away */
   int spoilt;       /* of a multi handle that broke: not to be used again */
+  int asked;        /* so often whether the request may go out */
   int socket_errno; /* of the last socket(2) that failed for it */
   uvllm__mark mark; /* in the transport's list, for drain() */
   struct uvllm__easy_s* next_marked;
@@ -65,6 +66,7 @@ typedef struct uvllm__sock_s {
   uvllm__shard_t* shard;
   int errors; /* in a row */
   int stands; /* the connection is made: curl waited for the answer alone */
+  int kept;   /* it is in curl's pool, and nothing is to come on it */
   uint64_t cookie; /* the kernel's name of the socket; 0: not known */
 } uvllm__sock_t;
 
@@ -88,6 +90,7 @@ int uvllm__easy_setup(uvllm__easy_t* e, uvllm__exchange_t* x, uvllm__dns_name_t*
 void uvllm__easy_put(uvllm__curl_t* t, uvllm__easy_t* e);
 void uvllm__easy_free_all(uvllm__curl_t* t);
 int uvllm__easy_error(const uvllm__easy_t* e, CURLcode code);
+const char* uvllm__easy_words(const uvllm__easy_t* e);
 
 void uvllm__easy_mark(uvllm__easy_t* e, uvllm__mark mark);
 void uvllm__easy_unmark(uvllm__curl_t* t, uvllm__easy_t* e);

@@ -63,6 +63,9 @@ static inline void uvllm__transport_closing(uvllm__transport_t* t) {
 
 void uvllm__transport_handle_closed(uvllm__transport_t* t);
 
+/* The empty line was read: 0, or a code. */
+int uvllm__exchange_head_end(uvllm__exchange_t* x);
+
 /* Once more, on no connection that stands: for what was lost with one. */
 int uvllm__exchange_start_anew(uvllm__exchange_t* x, uint64_t now);
 

@@ -12,7 +12,7 @@ enum { UVLLM__HEAD_BYTES = 64 * 1024, UVLLM__HEAD_LINES = 200 };
 typedef struct uvllm__head_s {
   uint32_t bytes;  /* of all heads and trailers of the exchange, 1xx too */
   uint32_t lines;
-  uint16_t status; /* of the message at hand; 0: no status line yet */
+  uint16_t status; /* of the message at hand; 0: its status line is to come */
   uint8_t http10;
   uint8_t nlengths, ncodings;
 } uvllm__head_t;
@@ -20,8 +20,12 @@ typedef struct uvllm__head_s {
 /* All give 0, UVLLM_ETOOLARGE or UVLLM_EPROTO. */
 
 /* So many bytes more of a head, a trailer, or chunk extensions. */
+static inline size_t uvllm__head_room(const uvllm__head_t* h) {
+  return UVLLM__HEAD_BYTES - h->bytes;
+}
+
 static inline int uvllm__head_bytes(uvllm__head_t* h, size_t n) {
-  if (n > UVLLM__HEAD_BYTES - h->bytes)
+  if (n > uvllm__head_room(h))
     return UVLLM_ETOOLARGE;
   h->bytes += (uint32_t) n;
   return 0;
@@ -32,15 +36,24 @@ static inline int uvllm__head_line(uvllm__head_t* h) {
   return ++h->lines > UVLLM__HEAD_LINES ? UVLLM_ETOOLARGE : 0;
 }
 
-/* HTTP/1.0 and HTTP/1.1 are known, and statuses of three digits. */
-int uvllm__head_status(uvllm__head_t* h, int major, int minor, int status);
+/* n bytes of the status line, from byte `at` of it on, with its end. HTTP/1.0 and
+ * HTTP/1.1 are known, and statuses of three digits. */
+int uvllm__head_status_line(uvllm__head_t* h, size_t at, const char* data, size_t n);
 /* Not for trailers. White space around the value is gone. */
 int uvllm__head_field(uvllm__head_t* h, uvllm_str_t name, uvllm_str_t value);
-/* The empty line. */
-int uvllm__head_end(const uvllm__head_t* h);
+/* The empty line. Behind an interim head comes another one. */
+int uvllm__head_end(uvllm__head_t* h);
+
+/* Words for what these refuse. */
+const char* uvllm__head_words(int err);
 
 static inline int uvllm__head_is_interim(const uvllm__head_t* h) {
   return h->status / 100 == 1;
+}
+
+/* No body follows, whatever the fields say (RFC 9112, 6.3). */
+static inline int uvllm__head_is_bodyless(const uvllm__head_t* h) {
+  return h->status == 204 || h->status == 304;
 }
 
 #endif

@@ -102,13 +102,13 @@ static void finish(uvllm__plain_conn_t* c) {
 
 
 static const char* words_for(const uvllm__plain_conn_t* c, int err) {
-  if (err == UVLLM_EPROTO)
-    return llhttp_get_error_reason(&c->parser);
-  if (err == UVLLM_ETRUNCATED)
-    return "the connection ended within the answer";
-  if (err == UV_ECONNRESET && !c->heard)
+  if (!c->x->in_body && (err == UVLLM_EPROTO || err == UVLLM_ETOOLARGE))
+    return uvllm__head_words(err);
+  if (!c->x->in_body && err == UV_ECONNRESET)
     return "the connection ended before the answer";
-  return "";
+  if (err == UVLLM_EPROTO && c->x->err == 0)
+    return llhttp_get_error_reason(&c->parser);
+  return err == UVLLM_ETRUNCATED ? "the connection ended within the answer" : uvllm_strerror(err);
 }
 
 
@@ -117,7 +117,7 @@ static void fail(uvllm__plain_conn_t* c, int err) {
   const char* words = words_for(c, err);
   let_go(c);
   uvllm__plain_conn_close(c);
-  x->cbs->end(x, err, words != NULL ? words : "");
+  x->cbs->end(x, err, words);
 }
 
 

@@ -54,8 +54,8 @@ static int take_host(uvllm__origin_t* o, CURLU* u, unsigned int default_port, in
     port = NULL;
   o->port = port != NULL ? (unsigned int) strtoul(port, NULL, 10) : default_port;
   o->needs_dns = !uvllm__addresses_of(&known, host, o->port, loopback);
-  if (has_part(u, CURLUPART_ZONEID))
-    known.n = 0; /* curl knows what to do with it */
+  if (o->unix_path != NULL || has_part(u, CURLUPART_ZONEID))
+    known.n = 0; /* a host in name only; curl knows what to do with a zone */
   uvllm__free(o->alloc, o->host);
   o->host = uvllm__strdup(o->alloc, host);
   err = o->host != NULL ? keep_addresses(o, &known) : UVLLM__ENOMEM;
@@ -73,7 +73,7 @@ static int check_base(uvllm__origin_t* o, CURLU* u, const char* url, int allow_h
   if (!is_printable_ascii(url))
     return UVLLM__EINVAL;
   *why = "the base URL is not a URL";
-  if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+  if (curl_url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS) != CURLUE_OK)
     return UVLLM__EINVAL;
   *why = "the base URL has a user, a query or a fragment";
   if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) ||
@@ -241,6 +241,10 @@ static int fill(uvllm__origin_t* o, CURLU* u, const uvllm__origin_wish_t* wish, 
   }
   if (err == 0)
     err = check_base(o, u, base_url, wish->allow_http, why);
+  if (err == 0 && wish->proxy != NULL && o->unix_path != NULL) {
+    *why = "a Unix socket is not reached by a proxy";
+    err = UVLLM__EINVAL;
+  }
   if (err == 0 && wish->proxy != NULL)
     err = check_proxy(o, u, wish->proxy, why);
   if (err == 0)

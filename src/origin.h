@@ -34,7 +34,7 @@ typedef struct uvllm__origin_wish_s {
 
 /* UV_EINVAL: not http(s) nor unix:, a user, a query, a fragment, control
  * characters; plain http:// beyond loopback without allow_http; plain sockets for
- * what only curl can do. UV_ENOENT and the like: the CA file cannot be read.
+ * what only curl can do; a proxy to a Unix socket. UV_ENOENT and the like: the CA file cannot be read.
  * *why is a static text. */
 int uvllm__origin_new(uvllm__origin_t** o, const uvllm_alloc_t* alloc,
                       const uvllm__origin_wish_t* wish, const char** why);

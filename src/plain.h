@@ -48,17 +48,17 @@ struct uvllm__plain_conn_s {
   char tail[40];             /* its head's end: the length and the empty line */
 
   llhttp_t parser;
-  const char* read;          /* the bytes in hand */
-  const char* read_end;
+  uint32_t line_len;         /* of the line at hand, in a head */
   uvllm__buf_t line;         /* a field that comes in several reads */
   uvllm_str_t name, value;   /* of the field at hand; once in `line` only the lengths count */
 
   uint8_t reused, heard;     /* it has carried another before; bytes of the answer came */
   uint8_t unsent;            /* some of the request is still to be written */
   uint8_t broken;            /* writing failed: only reading may tell more */
-  uint8_t status_told, whole, surplus; /* surplus: bytes came behind the answer */
+  uint8_t cr;                /* the last byte of the line was one */
+  uint8_t in_fields, head_ended; /* behind the status line; behind the empty line */
+  uint8_t whole, surplus;    /* surplus: bytes came behind the answer */
   uint8_t stashed;           /* the field at hand is in `line` */
-  uint8_t in_value, at_end;  /* a piece of the value was seen; up to the end of a read */
 };
 
 /* A connection in the making: addresses in their order, the next one tried when

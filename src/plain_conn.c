@@ -112,21 +112,14 @@ static struct iovec piece(const char* base, size_t len) {
 }
 
 
-static int sends_content(const char* method) {
-  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-         strcmp(method, "PATCH") == 0;
-}
-
-
-/* "Content-Length: N" and the empty line, written from the end. A method that means
- * to send content says so, even if there is none (RFC 9110, 8.6). */
+/* "Content-Length: N" and the empty line, written from the end. */
 static uvllm_str_t make_tail(uvllm__plain_conn_t* c, const uvllm_http_t* http, uvllm_str_t body) {
   static const char name[] = "Content-Length: ", end[] = "\r\n\r\n";
   char* last = c->tail + sizeof(c->tail);
   char* p = last - (sizeof(end) - 1);
   size_t n = body.len;
   memcpy(p, end, sizeof(end) - 1);
-  if (body.base == NULL && !sends_content(http->method))
+  if (!uvllm__http_has_length(http))
     return (uvllm_str_t) { p, 2 };
   do
     *--p = (char) ('0' + n % 10);

@@ -37,18 +37,27 @@ static void forget_late(uvllm__watch_t* w) {
 }
 
 
+static void be_unasked(uvllm__watch_t* w) {
+  if (w->unasked == NULL || w->unasked(w))
+    arm(w, 0);
+}
+
+
 /* One that is late and reported again would be so again and again, with thousands
  * of others: only then are the two calls of epoll_ctl worth it. */
 static void on_poll(uv_poll_t* poll, int status, int events) {
   uvllm__watch_t* w = poll->data;
-  if (status < 0) {
+  if (status < 0)
     w->armed = 0;
+  if (w->wanted == 0 && (status == 0 || w->unasked != NULL)) {
+    be_unasked(w);
+  } else if (status < 0) {
     forget_late(w);
     uvllm__transport_begin_read(w->transport);
     w->ready(w, status, events);
-  } else if (w->wanted == 0 || w->late != 0) {
+  } else if (w->late != 0) {
     arm(w, 0);
-    w->late |= w->late != 0 ? (uint8_t) events : 0;
+    w->late |= (uint8_t) events;
   } else if (w->transport->late.first != NULL || uvllm__transport_begin_read(w->transport)) {
     put_off(w, events);
   } else {
@@ -60,10 +69,13 @@ static void on_poll(uv_poll_t* poll, int status, int events) {
 /* Armed before it is served: ready() may want something else, or close it. */
 static void serve_late(uvllm__watch_t* w) {
   int events = w->late & w->wanted;
+  int idle = w->wanted == 0 && w->unasked != NULL;
   forget_late(w);
-  arm(w, w->wanted);
+  arm(w, idle ? UV_READABLE : w->wanted);
   if (events != 0)
     w->ready(w, 0, events);
+  else if (w->wanted == 0)
+    be_unasked(w);
 }
 
 

@@ -18,6 +18,8 @@ struct uvllm__watch_s {
   uv_poll_t poll;
   uvllm__transport_t* transport;
   uvllm__ready_cb ready;
+  /* Or NULL. Something came, and nothing was wanted: 1 if that is all there is to see. */
+  int (*unasked)(uvllm__watch_t* w);
   uvllm__watch_t *late_next, *late_prev;
   int fd;
   uint8_t armed;  /* what libuv watches for: UV_READABLE | UV_WRITABLE */

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "wire.h"
+
 typedef enum { SCRIPT_CLOSE, SCRIPT_RESET, SCRIPT_HOLD, SCRIPT_KEEP } script_end;
 
 typedef struct script_s {
@@ -82,17 +84,6 @@ static inline void script__alloc(uv_handle_t* h, size_t n, uv_buf_t* b) {
   *b = uv_buf_init(k->chunk, sizeof(k->chunk));
 }
 
-static inline int script__whole(script_conn_t* k) {
-  char* end = k->len >= 4 ? memmem(k->in, k->len, "\r\n\r\n", 4) : NULL;
-  if (end == NULL)
-    return 0;
-  size_t head = (size_t) (end - k->in) + 4, body = 0;
-  for (char* p = k->in; p < end; p++)
-    if (strncasecmp(p, "\r\ncontent-length:", 17) == 0)
-      body = strtoul(p + 17, NULL, 10);
-  return k->len >= head + body;
-}
-
 static inline void script__read(uv_stream_t* s, ssize_t n, const uv_buf_t* b) {
   script_conn_t* k = s->data;
   if (n < 0) {
@@ -106,7 +97,7 @@ static inline void script__read(uv_stream_t* s, ssize_t n, const uv_buf_t* b) {
   if (k->script->read_at_most != 0 && k->len >= k->script->read_at_most) {
     uv_read_stop(s);
     script__answer(k);
-  } else if (script__whole(k)) {
+  } else if (wire_request_len(k->in, k->len) != 0) {
     script__answer(k);
   }
 }

@@ -119,8 +119,10 @@ static void half_a_stream_is_truncated_never_short(void** state) {
 
 static void half_a_stream_by_reset(void** state) {
   (void) state;
-  assert_int_equal(status_of(CHUNK_HEAD "\r\n" HELLO, SCRIPT_RESET, UVLLM_STREAM, NULL),
+  seen_t s;
+  assert_int_equal(status_of(CHUNK_HEAD "\r\n" HELLO, SCRIPT_RESET, UVLLM_STREAM, &s),
                    UVLLM_ETRUNCATED);
+  assert_true(strlen(s.message) > 0);
 }
 
 static void chunked_stream_without_its_last_chunk(void** state) {
@@ -212,6 +214,120 @@ static void many_headers(void** state) {
     snprintf(bytes + strlen(bytes), 32, "X-H%d: v\r\n", i);
   strcat(bytes, "Content-Length: 0\r\n\r\n");
   assert_int_equal(status_of(bytes, SCRIPT_CLOSE, 0, NULL), UVLLM_ETOOLARGE);
+}
+
+/* ---- Heads ---- */
+
+static void a_head_that_breaks_off_is_no_answer(void** state) {
+  (void) state;
+  static const char* const heads[] = {
+    "HTTP/1.1 2", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 503 Service Unavailable\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n",
+    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nX", "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n"
+  };
+  for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+    seen_t s;
+    assert_int_equal(status_of(heads[i], SCRIPT_CLOSE, 0, &s), UV_ECONNRESET);
+    assert_int_equal(s.http_status, 0);
+    assert_true(strlen(s.message) > 0);
+    assert_int_equal(status_of(heads[i], SCRIPT_RESET, 0, &s), UV_ECONNRESET);
+    assert_int_equal(s.http_status, 0);
+  }
+}
+
+static void expect_no_request_id(seen_t* s, const uvllm_result_t* r) {
+  (void) s;
+  assert_null(r->request_id.base);
+}
+
+/* Not even what it had said: how much of it came is the network's doing. */
+static void a_head_that_breaks_off_has_said_nothing(void** state) {
+  (void) state;
+  static const char head[] = "HTTP/1.1 503 Service Unavailable\r\nX-Request-Id: r1\r\n"
+                             "Retry-After: 3600\r\nX-";
+  bad_t b;
+  ask_t a;
+  bad_begin(&b, head, sizeof(head) - 1, SCRIPT_CLOSE);
+  ask_init(&a, "hello", NULL);
+  a.r.max_attempts = 2;
+  a.r.timeout_ms = 60000; /* it would not wait for an hour, but end at once */
+  b.seen.on_done = expect_no_request_id;
+  core_submit(&b.core, &a.r, &b.seen);
+  bad_end(&b);
+  assert_int_equal(b.seen.status, UV_ECONNRESET);
+  assert_int_equal(b.seen.attempts, 2);
+}
+
+static void malformed_heads_are_refused(void** state) {
+  (void) state;
+  static const char* const heads[] = {
+    "HTTP/2.0 200 OK\r\n", "HTTP/1.2 200 OK\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n",
+    "HTTP/1.1 0200 OK\r\n", "HTTP/1.1  200 OK\r\n", "http/1.1 200 OK\r\n",
+    "HTTP/1.1 200 O\x01K\r\n",
+    "\r\nHTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n\r\nHTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n",
+    "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 102 Processing\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\n",
+    "HTTP/1.1 200 OK\r\nX:\r\n b\r\n", "HTTP/1.1 200 OK\r\n X: a\r\n",
+    "HTTP/1.1 200 OK\r\nX: a\r\n \r\n", "HTTP/1.1 200 OK\r\nX : a\r\n",
+    "HTTP/1.1 200 OK\r\nX\r\n", "HTTP/1.1 200 OK\r\n: a\r\n", "HTTP/1.1 200 OK\r\nX Y: a\r\n",
+    "HTTP/1.1 200 OK\r\nX: a\x01\r\n", "HTTP/1.1 200 OK\r\nX: a\x7f\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length:\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
+    "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n",
+    "HTTP/1.1 503 Service Unavailable\r\nX\r\n"
+  };
+  for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+    char text[256];
+    seen_t s;
+    snprintf(text, sizeof(text), "%s\r\n5\r\nhello\r\n0\r\n\r\n", heads[i]);
+    if (status_of(text, SCRIPT_CLOSE, 0, &s) != UVLLM_EPROTO || s.http_status != 0)
+      fail_msg("%s: %s, HTTP %d", heads[i], uvllm_err_name(s.status), s.http_status);
+    assert_true(strlen(s.message) > 0);
+  }
+}
+
+static void malformed_chunks_are_refused(void** state) {
+  (void) state;
+  static const char* const chunks[] = { "x\r\nhello\r\n", "\r\nhello\r\n", "-5\r\nhello\r\n",
+                                        "5\r\nhelloo\r\n", "ffffffffffffffff\r\nhello\r\n",
+                                        "fffffffffffffffff\r\nhello\r\n" };
+  for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+    char text[256];
+    seen_t s;
+    snprintf(text, sizeof(text), CHUNK_HEAD "Transfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n",
+             chunks[i]);
+    if (status_of(text, SCRIPT_CLOSE, UVLLM_STREAM, &s) != UVLLM_EPROTO || s.http_status != 200)
+      fail_msg("%s: %s, HTTP %d", chunks[i], uvllm_err_name(s.status), s.http_status);
+    assert_true(strlen(s.message) > 0);
+  }
+}
+
+/* What has no body ends with its head, whatever the fields say. */
+static void answers_without_a_body(void** state) {
+  (void) state;
+  static const char* const heads[] = {
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n",
+    "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 204 No Content\r\nContent-Length: 100\r\n\r\n",
+    "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/1.0 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+  };
+  for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+    seen_t s;
+    assert_int_equal(status_of(heads[i], SCRIPT_HOLD, 0, &s), UVLLM_EPROTO);
+    assert_int_equal(s.http_status, strstr(heads[i], "204") != NULL ? 204 : 304);
+  }
 }
 
 static void reset_while_we_write(void** state) {
@@ -314,6 +430,11 @@ int main(void) {
     cmocka_unit_test(error_body_larger_than_kept),
     cmocka_unit_test(header_of_1_mb),
     cmocka_unit_test(many_headers),
+    cmocka_unit_test(a_head_that_breaks_off_is_no_answer),
+    cmocka_unit_test(a_head_that_breaks_off_has_said_nothing),
+    cmocka_unit_test(malformed_heads_are_refused),
+    cmocka_unit_test(malformed_chunks_are_refused),
+    cmocka_unit_test(answers_without_a_body),
     cmocka_unit_test(reset_while_we_write),
     cmocka_unit_test(interim_answers_are_skipped),
     cmocka_unit_test(trailers_are_ignored),

@@ -247,6 +247,37 @@ static void refuses_paths_that_lead_elsewhere(void** state) {
   end(&f);
 }
 
+/* To which of the two an answer's length belongs would not be clear. */
+static void refuses_a_body_for_head(void** state) {
+  (void) state;
+  fixture_t f;
+  begin(&f);
+  uvllm_http_method(&f.http, "HEAD");
+  assert_int_equal(uvllm__http_finish(&f.http), 0);
+  uvllm__http_reset(&f.http);
+  uvllm_http_method(&f.http, "HEAD");
+  uvllm_http_body_ref(&f.http, test_str("x"));
+  assert_int_equal(uvllm__http_finish(&f.http), UVLLM__EINVAL);
+  end(&f);
+}
+
+static void a_replaced_header_moves_to_the_end(void** state) {
+  (void) state;
+  fixture_t f;
+  begin(&f);
+  uvllm_http_header(&f.http, "A", test_str("1"));
+  uvllm_http_header(&f.http, "B", test_str("2"));
+  uvllm_http_header(&f.http, "C", test_str("3"));
+  uvllm_http_header(&f.http, "a", test_str("longer"));
+  assert_int_equal(uvllm__http_finish(&f.http), 0);
+  assert_int_equal(f.http.nheaders, 3);
+  assert_string_equal(uvllm__http_header_line(&f.http, 0), "B: 2");
+  assert_string_equal(uvllm__http_header_line(&f.http, 1), "C: 3");
+  assert_string_equal(uvllm__http_header_line(&f.http, 2), "a: longer");
+  assert_str(uvllm__http_fields(&f.http), "B: 2\r\nC: 3\r\na: longer\r\n");
+  end(&f);
+}
+
 static void refuses_methods_that_are_none(void** state) {
   (void) state;
   static const char* const methods[] = { "", "GET /", "A\r\n", "ABCDEFGHIJKLMNOP" };
@@ -390,6 +421,8 @@ int main(void) {
     cmocka_unit_test(constants_replace_and_are_replaced),
     cmocka_unit_test(refuses_paths_that_lead_elsewhere),
     cmocka_unit_test(refuses_methods_that_are_none),
+    cmocka_unit_test(refuses_a_body_for_head),
+    cmocka_unit_test(a_replaced_header_moves_to_the_end),
     cmocka_unit_test(bounds_number_and_size_of_headers),
     cmocka_unit_test(leaves_no_copy_of_a_secret),
     cmocka_unit_test(headers_of_the_connection_are_ours),

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* memmem */
 #endif
 #include "core.h"
+#include "play.h"
 #include "relay.h"
 #include "script.h"
 #include "tls_server.h"
@@ -389,6 +390,63 @@ static void dead_idle_connections_are_not_used(void** state) {
   core_end(&c);
 }
 
+/* Answers, and says more a turn later: another answer, that nobody has asked for. */
+static void answer_and_go_on(play_conn_t* c, play_part_t* p) {
+  static const char more[] =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 75\r\n\r\n"
+      "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"ok\"},\"finish_reason\":\"stop\"}]}"
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+  (void) c;
+  p->bytes = more;
+  p->len = sizeof(more) - 1;
+  p->piece = sizeof(whole) - 1;
+}
+
+static void bytes_that_nobody_asked_for_end_a_kept_connection(void** state) {
+  (void) state;
+  core_t c;
+  play_t server;
+  core_begin(&c);
+  play_start_tcp(&server, &c.loop, "127.0.0.1", answer_and_go_on, NULL);
+  set_provider(&c, "http", server.port, NULL, NULL);
+  for (int i = 1; i <= 5; i++) {
+    seen_t s = chat(&c, "hello", 1);
+    assert_int_equal(s.status, 0);
+    assert_string_equal(s.result, "ok");
+    assert_int_equal(server.nconnections, i);
+    while (server.nopen > 0)
+      uv_run(&c.loop, UV_RUN_ONCE);
+  }
+  play_stop(&server);
+  core_end(&c);
+}
+
+static void answer_once(play_conn_t* c, play_part_t* p) {
+  (void) c;
+  p->bytes = whole;
+  p->len = sizeof(whole) - 1;
+}
+
+/* Nothing went out on it, so nothing was sent twice. */
+static void a_kept_connection_that_was_reset_costs_no_attempt(void** state) {
+  (void) state;
+  core_t c;
+  play_t server;
+  core_begin(&c);
+  play_start_tcp(&server, &c.loop, "127.0.0.1", answer_once, NULL);
+  set_provider(&c, "http", server.port, NULL, NULL);
+  for (int i = 1; i <= 5; i++) {
+    seen_t s = chat(&c, "hello", 1);
+    assert_int_equal(s.status, 0);
+    assert_int_equal(s.attempts, 1);
+    assert_int_equal(server.nrequests, i);
+    assert_int_equal(server.nconnections, i);
+    play_close(server.conns, PLAY_RESET);
+  }
+  play_stop(&server);
+  core_end(&c);
+}
+
 static char page[65536];
 
 static void on_page(seen_t* s, const uvllm_event_t* e) {
@@ -459,6 +517,8 @@ int main(void) {
     cmocka_unit_test(a_reset_in_the_handshake_is_tried_again),
     cmocka_unit_test(errors_do_not_linger_on_a_handle),
     cmocka_unit_test(dead_idle_connections_are_not_used),
+    cmocka_unit_test(bytes_that_nobody_asked_for_end_a_kept_connection),
+    cmocka_unit_test(a_kept_connection_that_was_reset_costs_no_attempt),
     cmocka_unit_test(tls_sessions_are_taken_up_again),
   };
   return cmocka_run_group_tests(tests, tls_setup, tls_teardown);

@@ -123,7 +123,7 @@ UVLLM_EXTERN const char* uvllm_param(const uvllm_kv_t* params, size_t nparams,
 /* Everything is copied but uvllm_http_body_ref(). Errors are sticky and reported
  * after build(): UV_ENOMEM, UVLLM_ETOOLARGE (64 KiB of path), UV_EINVAL for what
  * must not go on the wire: a control character in a header, a name or method
- * that is no token, more than 64 headers or 64 KiB of them, a path that does not
+ * that is no token, a HEAD with a body, more than 64 headers or 64 KiB of them, a path that does not
  * begin with a slash or has blanks, a fragment, or bytes above 0x7f.
  */
 
