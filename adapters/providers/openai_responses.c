@@ -8,6 +8,7 @@
 #include "openai_responses.h"
 #include "check.h"
 #include "frame_json.h"
+#include "openai_quirks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,7 +72,9 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   if (!can_be_built(attempt->request))
     return UVLLM_EUNSUPPORTED;
   uvllm__headers_begin(&s->head, attempt);
-  uvllm_http_path(http, "/responses");
+  const int err = uvllm__quirk_path(attempt, "/responses", 0, http);
+  if (err != 0)
+    return err;
   uvllm__openai_headers(attempt, http);
   return uvllm__responses_body(attempt, http);
 }

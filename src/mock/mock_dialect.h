@@ -20,6 +20,7 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 /* The first endpoint that fits a request answers it; OpenAI's are asked last.
  * New ones go to the top. */
 #define UVLLM__MOCK_DIALECTS(X) \
+  X(azure) \
   X(ollama) \
   X(openai)
 
