@@ -89,9 +89,9 @@ static void put_error(const uvllm__answer_t* answer, const uvllm__mock_error_t* 
 
 
 static const char INVALID[] = "invalid_request_error";
-#define DENIED "Access denied due to invalid subscription key or wrong API endpoint. Make sure to " \
-  "provide a valid key for an active subscription and use a correct regional API endpoint for " \
-  "your resource."
+#define DENIED \
+  "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a " \
+  "valid key for an active subscription and use a correct regional API endpoint for your resource."
 
 static const uvllm__mock_fault_t faults[] = {
   { UVLLM__MOCK_E_REQUEST, 400, INVALID, NULL, NULL },
