@@ -24,13 +24,19 @@ static uint64_t unix_ms(void) {
 }
 
 
+static uvllm__origin_t* origin_of(const uvllm__attempt_t* att) {
+  const int lists = att->req->request->op == UVLLM_MODELS && att->conf->models_origin != NULL;
+  return lists ? att->conf->models_origin : att->conf->origin;
+}
+
+
 static int build(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
   const uvllm_provider_ops_t* ops = att->ops;
   uvllm_attempt_t a;
   memset(&a, 0, sizeof(a));
   a.request = req->request;
-  a.base_url = uvllm__str(att->conf->origin->base_url);
+  a.base_url = uvllm__str(origin_of(att)->base_url);
   a.model = uvllm__str(req->request->target.model);
   if (att->key != NULL) {
     a.key = uvllm__str(att->key->key);
@@ -104,6 +110,8 @@ static uvllm_framing framing_of(const uvllm__attempt_t* att) {
     return UVLLM_FRAME_SSE;
   if (strncasecmp(att->content_type, "application/x-ndjson", 20) == 0)
     return UVLLM_FRAME_LINES;
+  if (strncasecmp(att->content_type, "application/vnd.amazon.eventstream", 34) == 0)
+    return UVLLM_FRAME_AWS;
   return UVLLM_FRAME_BODY;
 }
 
@@ -238,7 +246,7 @@ static int start_exchange(uvllm__attempt_t* att, uint64_t now) {
   att->answering = att->ended = att->next_exchange = 0;
   att->http_status = 0;
   att->x.cbs = &exchange_cbs;
-  att->x.origin = att->conf->origin;
+  att->x.origin = origin_of(att);
   att->x.http = &att->http;
   att->x.fresh = att->req->last_error == UV_ECONNRESET || att->req->last_error == UV_EPIPE ||
                  att->req->last_error == UVLLM_ETIMEFIRST;

@@ -24,6 +24,7 @@ typedef struct model_s {
 struct uvllm__estimate_s {
   model_t* models;
   size_t nmodels, cap;
+  size_t last; /* the one asked for last: most requests are for the same */
   uint64_t uses;
   uvllm_alloc_t alloc;
 };
@@ -51,14 +52,29 @@ void uvllm__estimate_free(uvllm__estimate_t* estimate) {
 }
 
 
-static model_t* find(uvllm__estimate_t* e, const char* name, uint64_t hash) {
-  for (size_t i = 0; i < e->nmodels; i++) {
-    if (e->models[i].hash == hash && strcmp(e->models[i].name, name) == 0) {
-      e->models[i].used = ++e->uses;
-      return &e->models[i];
-    }
-  }
-  return NULL;
+static uint64_t hash_of(const char* name) {
+  return uvllm__hash_end(uvllm__hash_add(UVLLM__HASH_INIT, name, strlen(name)));
+}
+
+
+static size_t place_of(const uvllm__estimate_t* e, const char* name) {
+  if (e->last < e->nmodels && strcmp(e->models[e->last].name, name) == 0)
+    return e->last;
+  const uint64_t hash = hash_of(name);
+  size_t i = 0;
+  while (i < e->nmodels && (e->models[i].hash != hash || strcmp(e->models[i].name, name) != 0))
+    i++;
+  return i;
+}
+
+
+static model_t* find(uvllm__estimate_t* e, const char* name) {
+  const size_t i = place_of(e, name);
+  if (i == e->nmodels)
+    return NULL;
+  e->last = i;
+  e->models[i].used = ++e->uses;
+  return &e->models[i];
 }
 
 
@@ -87,7 +103,7 @@ static model_t* place(uvllm__estimate_t* e) {
 }
 
 
-static model_t* add(uvllm__estimate_t* e, const char* name, uint64_t hash) {
+static model_t* add(uvllm__estimate_t* e, const char* name) {
   char* copy = uvllm__strdup(&e->alloc, name);
   model_t* model = copy != NULL ? place(e) : NULL;
   if (model == NULL) {
@@ -99,16 +115,11 @@ static model_t* add(uvllm__estimate_t* e, const char* name, uint64_t hash) {
   else
     uvllm__free(&e->alloc, model->name);
   model->name = copy;
-  model->hash = hash;
+  model->hash = hash_of(name);
   model->used = ++e->uses;
   model->ratio = RATIO_FIRST;
   model->output = OUTPUT_FIRST;
   return model;
-}
-
-
-static uint64_t hash_of(const char* name) {
-  return uvllm__hash_end(uvllm__hash_add(UVLLM__HASH_INIT, name, strlen(name)));
 }
 
 
@@ -120,7 +131,7 @@ static uint64_t approach(uint64_t mean, uint64_t sample) {
 uvllm_cost_t uvllm__estimate(uvllm__estimate_t* e, const char* model, uint64_t prompt_bytes,
                              uint64_t max_tokens) {
   const char* name = model != NULL ? model : "";
-  const model_t* known = e != NULL ? find(e, name, hash_of(name)) : NULL;
+  const model_t* known = e != NULL ? find(e, name) : NULL;
   uint64_t ratio = known != NULL ? known->ratio : RATIO_FIRST;
   uint64_t mean = known != NULL ? known->output : OUTPUT_FIRST;
   uvllm_cost_t cost = { 0, 0, 0 };
@@ -144,10 +155,9 @@ static uint64_t ratio_of(uint64_t tokens, uint64_t bytes) {
 void uvllm__estimate_learn(uvllm__estimate_t* e, const char* model, uint64_t prompt_bytes,
                            uint64_t input_tokens, uint64_t output_tokens) {
   const char* name = model != NULL ? model : "";
-  uint64_t hash = hash_of(name);
-  model_t* known = find(e, name, hash);
+  model_t* known = find(e, name);
   if (known == NULL)
-    known = add(e, name, hash);
+    known = add(e, name);
   if (known == NULL)
     return;
   if (input_tokens != 0 && prompt_bytes != 0)

@@ -1,9 +1,11 @@
-/* Frames but for server-sent events (sse.c): the whole body, lines, raw bytes.
+/* Frames but for server-sent events (sse.c) and AWS's event stream (aws_frames.c): the
+ * whole body, lines, raw bytes.
  *
  * tail holds what of a frame has come when its read ended; a frame that lies
  * whole in a read is not copied. Objects of this kind are pooled: what tail grew
  * to beyond KEEP_BYTES is given back after each answer.
  */
+#include "aws_frames.h"
 #include "sse.h"
 
 enum { KEEP_BYTES = 64 * 1024 };
@@ -30,10 +32,20 @@ static void reset(uvllm__buf_t* buf, size_t max) {
 }
 
 
+/* Beside the frame's own bytes: the CR that ends a line, an SSE field, or what AWS puts
+ * around a payload. */
+static size_t more_of(uvllm_framing framing) {
+  switch (framing) {
+    case UVLLM_FRAME_BODY: return 0;
+    case UVLLM_FRAME_SSE: return UVLLM__SSE_FIELD_BYTES;
+    case UVLLM_FRAME_AWS: return UVLLM__AWS_HEADER_BYTES + UVLLM__AWS_AROUND;
+    default: return 1;
+  }
+}
+
+
 void uvllm__frames_begin(uvllm__frames_t* f, uvllm_framing framing, size_t max_bytes) {
-  /* Beside the frame's own bytes: the CR that ends a line, or an SSE field. */
-  size_t more = framing == UVLLM_FRAME_BODY ? 0
-                : framing == UVLLM_FRAME_SSE ? UVLLM__SSE_FIELD_BYTES : 1;
+  size_t more = more_of(framing);
   size_t max = max_bytes < SIZE_MAX - more ? max_bytes + more : SIZE_MAX;
   reset(&f->tail, max);
   reset(&f->event, max);
@@ -41,7 +53,7 @@ void uvllm__frames_begin(uvllm__frames_t* f, uvllm_framing framing, size_t max_b
   f->max = max_bytes;
   f->data = f->name = (uvllm_str_t) { NULL, 0 };
   f->lines = 0;
-  f->bom = f->cr = f->err = 0;
+  f->bom = f->cr = f->bare = f->err = 0;
 }
 
 
@@ -89,6 +101,22 @@ static int feed_raw(const char* data, size_t len, uvllm__frame_cb cb, void* ctx)
 }
 
 
+/* Its checksums want zlib. */
+#ifndef UVLLM__HAS_BEDROCK
+int uvllm__aws_feed(uvllm__frames_t* f, const char* data, size_t len, size_t* consumed,
+                    uvllm__frame_cb cb, void* ctx) {
+  (void) data, (void) len, (void) consumed, (void) cb, (void) ctx;
+  return f->err = UVLLM_EUNSUPPORTED;
+}
+
+
+int uvllm__aws_end(const uvllm__frames_t* f) {
+  (void) f;
+  return UVLLM_EUNSUPPORTED;
+}
+#endif
+
+
 int uvllm__frames_feed(uvllm__frames_t* f, const char* data, size_t len, size_t* consumed,
                        uvllm__frame_cb cb, void* ctx) {
   *consumed = len;
@@ -97,6 +125,7 @@ int uvllm__frames_feed(uvllm__frames_t* f, const char* data, size_t len, size_t*
   switch (f->framing) {
     case UVLLM_FRAME_SSE: return uvllm__sse_feed(f, data, len, consumed, cb, ctx);
     case UVLLM_FRAME_LINES: return feed_lines(f, data, len, consumed, cb, ctx);
+    case UVLLM_FRAME_AWS: return uvllm__aws_feed(f, data, len, consumed, cb, ctx);
     case UVLLM_FRAME_RAW: return feed_raw(data, len, cb, ctx);
     case UVLLM_FRAME_BODY: break;
   }
@@ -116,6 +145,7 @@ static int end_last(uvllm__frames_t* f, uvllm__frame_cb cb, void* ctx) {
   switch (f->framing) {
     case UVLLM_FRAME_SSE: return uvllm__sse_end(f, cb, ctx);
     case UVLLM_FRAME_LINES: return give_line(f, uvllm__buf_slice(&f->tail), cb, ctx);
+    case UVLLM_FRAME_AWS: return uvllm__aws_end(f);
     case UVLLM_FRAME_RAW: return 0;
     case UVLLM_FRAME_BODY: break;
   }

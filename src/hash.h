@@ -2,21 +2,25 @@
 #ifndef UVLLM_SRC_HASH_H
 #define UVLLM_SRC_HASH_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "words.h"
 
-#define UVLLM__HASH_INIT 14695981039346656037u
+#define UVLLM__HASH_INIT UINT64_C(0x9e3779b97f4a7c15)
 
-/* FNV-1a; the zero that is hashed after the bytes keeps ("ab", "c") and
- * ("a", "bc") apart. */
+static inline uint64_t uvllm__hash_mix(uint64_t h) {
+  h *= UINT64_C(0xd6e8feb86659fd93);
+  return h ^ (h >> 32);
+}
+
+/* Eight bytes at a time; the length keeps ("ab", "c") and ("a", "bc") apart. */
 static inline uint64_t uvllm__hash_add(uint64_t h, const char* s, size_t len) {
-  for (size_t i = 0; i < len; i++)
-    h = (h ^ (unsigned char) s[i]) * 1099511628211u;
-  return h * 1099511628211u;
+  size_t i = 0;
+  for (; len - i >= 8; i += 8)
+    h = uvllm__hash_mix(h ^ uvllm__word(s + i));
+  return uvllm__hash_mix((h + len) ^ uvllm__word_of(s + i, len - i));
 }
 
 static inline uint64_t uvllm__hash_end(uint64_t h) {
-  return h ^ (h >> 32); /* a mask takes the low bits */
+  return uvllm__hash_mix(h); /* a mask takes the low bits */
 }
 
 #endif

@@ -318,6 +318,20 @@ void uvllm__http_constant(uvllm_http_t* http, const char* line, size_t name_len,
 }
 
 
+void uvllm__http_secret(uvllm_http_t* http, const char* begin, size_t name_len, size_t begin_len,
+                        uvllm_str_t value) {
+  value = uvllm__trim_blanks(value);
+  if (!uvllm__is_field_value(value)) {
+    fail(http, UVLLM__EINVAL);
+    return;
+  }
+  const uvllm_str_t name = { begin, name_len };
+  char* to = add_line(http, name, begin_len + value.len + 2, 1);
+  if (to != NULL)
+    put(put(put(to, begin, begin_len), value.base, value.len), "\0\n", 2);
+}
+
+
 /* A CR takes the place of the NUL. */
 uvllm_str_t uvllm__http_fields(uvllm_http_t* http) {
   for (size_t i = 0; i < http->nheaders; i++)

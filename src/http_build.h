@@ -47,6 +47,13 @@ uvllm_str_t uvllm__http_body(const uvllm_http_t* http); /* base == NULL: none */
                        sizeof(name ": " value) + 1)
 void uvllm__http_constant(uvllm_http_t* http, const char* line, size_t name_len, size_t len);
 
+/* uvllm_http_secret() where name and prefix are such constants. */
+#define UVLLM__HTTP_SECRET(http, name, prefix, value)                            \
+  uvllm__http_secret((http), name ": " prefix, sizeof(name) - 1,                 \
+                     sizeof(name ": " prefix) - 1, (value))
+void uvllm__http_secret(uvllm_http_t* http, const char* begin, size_t name_len, size_t begin_len,
+                        uvllm_str_t value);
+
 /* The headers as they go on the wire, without the empty line. Lines are no strings
  * from here on. */
 uvllm_str_t uvllm__http_fields(uvllm_http_t* http);

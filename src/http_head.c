@@ -5,21 +5,6 @@
 
 #include "http_chars.h"
 
-enum { MAX_BYTES = 64 * 1024, MAX_LINES = 200 };
-
-
-int uvllm__head_bytes(uvllm__head_t* h, size_t n) {
-  if (n > MAX_BYTES - h->bytes)
-    return UVLLM_ETOOLARGE;
-  h->bytes += (uint32_t) n;
-  return 0;
-}
-
-
-int uvllm__head_line(uvllm__head_t* h) {
-  return ++h->lines > MAX_LINES ? UVLLM_ETOOLARGE : 0;
-}
-
 
 int uvllm__head_status(uvllm__head_t* h, int major, int minor, int status) {
   if (major != 1 || minor < 0 || minor > 1 || status < 100 || status > 999)

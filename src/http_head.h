@@ -6,6 +6,8 @@
 
 #include "mem.h"
 
+enum { UVLLM__HEAD_BYTES = 64 * 1024, UVLLM__HEAD_LINES = 200 };
+
 /* All zero at the start of an exchange. */
 typedef struct uvllm__head_s {
   uint32_t bytes;  /* of all heads and trailers of the exchange, 1xx too */
@@ -15,12 +17,21 @@ typedef struct uvllm__head_s {
   uint8_t nlengths, ncodings;
 } uvllm__head_t;
 
-/* All give 0, UVLLM_ETOOLARGE (64 KiB, 200 lines) or UVLLM_EPROTO. */
+/* All give 0, UVLLM_ETOOLARGE or UVLLM_EPROTO. */
 
 /* So many bytes more of a head, a trailer, or chunk extensions. */
-int uvllm__head_bytes(uvllm__head_t* h, size_t n);
+static inline int uvllm__head_bytes(uvllm__head_t* h, size_t n) {
+  if (n > UVLLM__HEAD_BYTES - h->bytes)
+    return UVLLM_ETOOLARGE;
+  h->bytes += (uint32_t) n;
+  return 0;
+}
+
 /* One more line: a status line, a field, the empty line. */
-int uvllm__head_line(uvllm__head_t* h);
+static inline int uvllm__head_line(uvllm__head_t* h) {
+  return ++h->lines > UVLLM__HEAD_LINES ? UVLLM_ETOOLARGE : 0;
+}
+
 /* HTTP/1.0 and HTTP/1.1 are known, and statuses of three digits. */
 int uvllm__head_status(uvllm__head_t* h, int major, int minor, int status);
 /* Not for trailers. White space around the value is gone. */

@@ -59,6 +59,7 @@ typedef struct uvllm__conf_s {
   unsigned int refs;
   const uvllm_provider_ops_t* ops;
   uvllm__origin_t* origin;
+  uvllm__origin_t* models_origin; /* of lists of models, where they are elsewhere; or NULL */
   char* model;
   char* last_model;   /* the preset's, where not even body_json names one */
   char* price_as;

@@ -40,8 +40,30 @@ void uvllm__json_forget(uvllm_json_parser_t* s, size_t len) {
 }
 
 
+static void swap_nodes(uvllm_json_parser_t* s, uvllm__json_model_t* m) {
+  node_t* nodes = s->nodes;
+  const uint32_t n = s->n, cap = s->cap;
+  s->nodes = m->nodes;
+  s->n = m->n;
+  s->cap = m->cap;
+  m->nodes = nodes;
+  m->n = n;
+  m->cap = cap;
+}
+
+
+void uvllm__json_use(uvllm_json_parser_t* s, uvllm__json_model_t* m) {
+  if (s->model != NULL)
+    swap_nodes(s, s->model);
+  if (m != NULL)
+    swap_nodes(s, m);
+  s->model = m;
+}
+
+
 void uvllm__json_forget_nodes(uvllm_json_parser_t* s, size_t len) {
-  s->n = s->modelled = 0;
+  uvllm__json_use(s, NULL);
+  s->n = 0;
   if (s->cap > KEEP_BYTES / sizeof(node_t) && len < s->cap / 16) {
     uvllm__free(&s->alloc, s->nodes);
     s->nodes = NULL;
@@ -68,7 +90,10 @@ void uvllm_json_parser_free(uvllm_json_parser_t* parser) {
   scratch_free(parser, parser->scratch);
   uvllm__free(&a, parser->nodes);
   uvllm__free(&a, parser->decoded);
-  uvllm__free(&a, parser->model);
+  for (size_t i = 0; i < UVLLM__JSON_MODELS && parser->models[i] != NULL; i++) {
+    uvllm__free(&a, parser->models[i]->nodes);
+    uvllm__free(&a, parser->models[i]);
+  }
   uvllm__free(&a, parser);
 }
 

@@ -63,7 +63,7 @@ void uvllm__json_pick_from(uvllm_json_t object, const uvllm_str_t* names, size_t
   const node_t* node = uvllm__json_node_as(object, UVLLM_JSON_OBJECT);
   if (node == NULL)
     return;
-  uvllm__json_model_t* m = object.parser->modelled ? object.parser->model : NULL;
+  uvllm__json_model_t* m = object.parser->model;
   if (m == NULL || !m->followed || n > UVLLM__JSON_PICKED) {
     walk(object, node, names, n, lengths, values);
     return;

@@ -39,15 +39,17 @@ typedef struct uvllm__json_chunk_s {
 } uvllm__json_chunk_t;
 
 enum {
+  UVLLM__JSON_MODELS = 4, /* a stream has events of about as many shapes */
   UVLLM__JSON_MODEL_BYTES = 4096,
   UVLLM__JSON_CHANGES = 32, /* in one text; with more it is rather another one */
   UVLLM__JSON_PICKS = 8,    /* of one text */
   UVLLM__JSON_PICKED = 10   /* members of one pick */
 };
 
-/* Where two texts differ: all nodes behind this one have moved. */
+/* Where two texts differ: what a node has become, and how far all behind it move. */
 typedef struct uvllm__json_change_s {
   uint32_t node, by;
+  uvllm__json_node_t now;
 } uvllm__json_change_t;
 
 /* What json_pick.c found in a text of this shape. */
@@ -58,10 +60,13 @@ typedef struct uvllm__json_picked_s {
   uvllm_json_t values[UVLLM__JSON_PICKED];
 } uvllm__json_picked_t;
 
-/* What json_like.c keeps of the text that the nodes are of. */
+/* What json_like.c keeps of the last text of a shape: of one kind of brackets and
+ * names. Its nodes; while they are the parser's, the parser's own ones are here. */
 typedef struct uvllm__json_model_s {
-  uint64_t shape; /* a number for all texts with these brackets and names; not 0 */
-  int followed;   /* the text before was of this shape, too */
+  uvllm__json_node_t* nodes;
+  uint32_t n, cap;
+  uint64_t shape; /* a number for the shape; not 0 */
+  int followed;   /* a text before was of this shape, too */
   uint32_t npicks;
   uvllm__json_picked_t picked[UVLLM__JSON_PICKS]; /* in the order of the picks */
   uvllm__json_note_t note;
@@ -77,8 +82,8 @@ struct uvllm_json_parser_s {
   uvllm__json_decoded_t* decoded;
   uint32_t ndecoded, decoded_cap;
   uvllm__json_chunk_t* scratch;
-  uvllm__json_model_t* model; /* NULL until it is needed */
-  int modelled;               /* the nodes are of its text */
+  uvllm__json_model_t* models[UVLLM__JSON_MODELS]; /* the one used last is the first */
+  uvllm__json_model_t* model; /* whose nodes they are; NULL: the parser's own */
   uvllm_alloc_t alloc;
 };
 
@@ -86,6 +91,8 @@ struct uvllm_json_parser_s {
  * next. */
 void uvllm__json_forget(uvllm_json_parser_t* s, size_t len);
 void uvllm__json_forget_nodes(uvllm_json_parser_t* s, size_t len);
+/* The parser's nodes become the model's; NULL: its own. */
+void uvllm__json_use(uvllm_json_parser_t* s, uvllm__json_model_t* m);
 /* Room for one more node at least: 0 or UV_ENOMEM. */
 int uvllm__json_grow(uvllm_json_parser_t* s);
 /* The scalar at `at`: fills in the node, gives where it ends; 0 if there is none. */

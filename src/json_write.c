@@ -74,7 +74,7 @@ static inline int failed(const uvllm_json_writer_t* w) {
 }
 
 
-/* The first error stays; 0 for begin_value(). */
+/* The first error stays; 0 for begin_value() and begin_name(). */
 static int misused(uvllm_json_writer_t* w) {
   if (!failed(w))
     w->err = UVLLM__EINVAL;
@@ -206,19 +206,33 @@ static void put_string(uvllm__buf_t* out, uvllm_str_t s) {
 }
 
 
-void uvllm_json_name_str(uvllm_json_writer_t* w, uvllm_str_t name) {
+/* Whether a name may stand here; puts the comma before it. */
+static int begin_name(uvllm_json_writer_t* w) {
   unsigned char* state = &w->state[w->depth];
   if (failed(w))
-    return;
-  if ((*state & IN_OBJECT) == 0 || (*state & NAMED) != 0 || name.base == NULL) {
-    misused(w);
-    return;
-  }
+    return 0;
+  if ((*state & IN_OBJECT) == 0 || (*state & NAMED) != 0)
+    return misused(w);
   if ((*state & FILLED) != 0)
     uvllm__buf_char(w->out, ',');
   *state |= FILLED | NAMED;
+  return 1;
+}
+
+
+void uvllm_json_name_str(uvllm_json_writer_t* w, uvllm_str_t name) {
+  if (name.base == NULL)
+    misused(w);
+  if (!begin_name(w))
+    return;
   put_string(w->out, name);
   uvllm__buf_char(w->out, ':');
+}
+
+
+void uvllm__json_name_constant(uvllm_json_writer_t* w, uvllm_str_t name) {
+  if (begin_name(w))
+    uvllm__buf_append(w->out, name.base, name.len);
 }
 
 

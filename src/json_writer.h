@@ -18,4 +18,8 @@ struct uvllm_json_writer_s {
  * buffer is not touched. The error to ask for is uvllm_json_writer_error(). */
 void uvllm__json_writer_init(uvllm_json_writer_t* w, uvllm__buf_t* out);
 
+/* A name that is a constant and needs no escape, with all that belongs to it. */
+#define UVLLM__JSON_NAME(literal) ((uvllm_str_t) UVLLM_STR("\"" literal "\":"))
+void uvllm__json_name_constant(uvllm_json_writer_t* w, uvllm_str_t name);
+
 #endif

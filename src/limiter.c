@@ -27,6 +27,7 @@ typedef struct dim_s {
 
 struct uvllm_limiter_s {
   dim_t dims[UVLLM_LIMIT_KINDS];
+  unsigned int nlimits; /* how many of them are in force; as a rule none or few */
   uint64_t now_ns, frozen_until_ns;
   uint32_t inflight, max_inflight;
   uvllm_alloc_t alloc;
@@ -56,6 +57,8 @@ static void advance(uvllm_limiter_t* l, uint64_t now_ns) {
   if (now_ns <= l->now_ns)
     return;
   l->now_ns = now_ns;
+  if (l->nlimits == 0)
+    return;
   for (dim_t* d = l->dims; d < l->dims + UVLLM_LIMIT_KINDS; d++) {
     if (d->limit == 0)
       continue;
@@ -77,7 +80,6 @@ static int reserve_window(uvllm_limiter_t* l, dim_t* d) {
     d->window = uvllm__malloc(&l->alloc, sizeof(*d->window));
     if (d->window == NULL)
       return UVLLM__ENOMEM;
-    d->limit = 0;
   }
   return 0;
 }
@@ -95,6 +97,7 @@ static void apply_limit(uvllm_limiter_t* l, dim_t* d) {
   } else if (d->limit != limit) {
     uvllm__gcra_limit(&d->gcra, limit);
   }
+  l->nlimits += (limit != 0) - (d->limit != 0);
   d->limit = limit;
 }
 
@@ -166,33 +169,49 @@ static int fits_at_all(const uvllm_limiter_t* l, const uint64_t* costs) {
 }
 
 
-int uvllm_limiter_take(uvllm_limiter_t* l, uint64_t now_ns, uvllm_cost_t* cost,
-                       uint64_t* when_ns) {
-  uint64_t costs[UVLLM_LIMIT_KINDS], when = 0;
-  by_kind(cost, costs);
-  if (!fits_at_all(l, costs))
-    return UVLLM_ELIMIT;
-  advance(l, now_ns);
-  if (l->frozen_until_ns > l->now_ns)
-    when = l->frozen_until_ns;
+/* When all limits admit it; 0: now. */
+static uint64_t limits_when(const uvllm_limiter_t* l, const uint64_t* costs) {
+  uint64_t when = 0;
   for (int i = 0; i < UVLLM_LIMIT_KINDS; i++) {
     if (l->dims[i].limit == 0 || costs[i] == 0)
       continue;
     uint64_t dim = dim_when(&l->dims[i], costs[i]);
     when = dim > when ? dim : when;
   }
-  if (l->max_inflight != 0 && l->inflight >= l->max_inflight)
-    when = UINT64_MAX;
-  if (when != 0) {
-    *when_ns = when;
-    return UVLLM__EAGAIN;
-  }
+  return when;
+}
+
+
+static void debit(uvllm_limiter_t* l, const uint64_t* costs) {
   for (int i = 0; i < UVLLM_LIMIT_KINDS; i++) {
     if (l->dims[i].limit == 0 || costs[i] == 0)
       continue;
     uvllm__gcra_add(&l->dims[i].gcra, costs[i]);
     uvllm__window_add(l->dims[i].window, l->now_ns, costs[i]);
   }
+}
+
+
+int uvllm_limiter_take(uvllm_limiter_t* l, uint64_t now_ns, uvllm_cost_t* cost,
+                       uint64_t* when_ns) {
+  uint64_t costs[UVLLM_LIMIT_KINDS], when = 0;
+  if (l->nlimits != 0)
+    by_kind(cost, costs);
+  if (l->nlimits != 0 && !fits_at_all(l, costs))
+    return UVLLM_ELIMIT;
+  advance(l, now_ns);
+  if (l->nlimits != 0)
+    when = limits_when(l, costs);
+  if (l->frozen_until_ns > l->now_ns && l->frozen_until_ns > when)
+    when = l->frozen_until_ns;
+  if (l->max_inflight != 0 && l->inflight >= l->max_inflight)
+    when = UINT64_MAX;
+  if (when != 0) {
+    *when_ns = when;
+    return UVLLM__EAGAIN;
+  }
+  if (l->nlimits != 0)
+    debit(l, costs);
   l->inflight++;
   cost->taken_ns = l->now_ns;
   return 0;
@@ -215,7 +234,7 @@ void uvllm_limiter_settle(uvllm_limiter_t* l, uint64_t now_ns, const uvllm_cost_
   assert(l->inflight != 0);
   l->inflight--;
   advance(l, now_ns);
-  if (actual == NULL)
+  if (actual == NULL || l->nlimits == 0)
     return;
   by_kind(debited, before);
   by_kind(actual, after);
@@ -229,6 +248,8 @@ void uvllm_limiter_undo(uvllm_limiter_t* l, uint64_t now_ns, const uvllm_cost_t*
   assert(l->inflight != 0);
   l->inflight--;
   advance(l, now_ns);
+  if (l->nlimits == 0)
+    return;
   by_kind(debited, costs);
   for (int i = 0; i < UVLLM_LIMIT_KINDS; i++)
     correct(&l->dims[i], debited->taken_ns, costs[i], 0);

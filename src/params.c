@@ -1,5 +1,6 @@
 /* Names and values: parameters that only a dialect understands, headers. */
 #include "params.h"
+#include "buf.h"
 #include "uvllm/provider.h"
 
 
@@ -53,5 +54,44 @@ int uvllm__kvs_copy(const uvllm_alloc_t* a, const uvllm_kv_t* from, size_t n, uv
     if (kv->name == NULL || kv->value == NULL)
       return UVLLM__ENOMEM;
   }
+  return 0;
+}
+
+
+static const char* find(const uvllm_kv_t* params, size_t n, uvllm_str_t name) {
+  while (n-- > 0)
+    if (uvllm__str_eq(name, params[n].name))
+      return params[n].value;
+  return NULL;
+}
+
+
+int uvllm__params_fill(const uvllm_alloc_t* a, const char* text, const uvllm_kv_t* params,
+                       size_t n, char** out, uvllm_str_t* missing) {
+  uvllm__buf_t buf;
+  uvllm__buf_init(&buf, a, SIZE_MAX);
+  *missing = (uvllm_str_t) { NULL, 0 };
+  while (*text != '\0') {
+    const size_t plain = strcspn(text, "{");
+    uvllm__buf_append(&buf, text, plain);
+    text += plain;
+    if (*text == '\0')
+      break;
+    const uvllm_str_t name = { text + 1, strcspn(text + 1, "}") };
+    const char* value = find(params, n, name);
+    if (value == NULL) {
+      uvllm__buf_free(&buf);
+      *missing = name;
+      return UVLLM__EINVAL;
+    }
+    uvllm__buf_str(&buf, value);
+    text += 1 + name.len + (text[1 + name.len] == '}');
+  }
+  if (uvllm__buf_char(&buf, '\0') != 0) {
+    const int err = buf.err;
+    uvllm__buf_free(&buf);
+    return err;
+  }
+  *out = buf.base;
   return 0;
 }

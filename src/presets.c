@@ -29,6 +29,15 @@ static const uvllm_kv_t kTogether[] = { { "schema", "direct" } };
 /* What Ollama's /v1 would ignore in silence. */
 static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,service_tier,user" } };
 
+/* A path for each model, and its tasks beneath. */
+static const uvllm_kv_t kTasks[] = { { "route", "models" } };
+static const uvllm_kv_t kTgi[] = { { "schema", "value" } };
+/* Models are listed by the control plane, which has a host of its own. */
+static const uvllm_kv_t kBedrock[] = {
+  { "region", "us-east-1" },
+  { "models_url", "https://bedrock.{region}.amazonaws.com" },
+};
+
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
   { ROW, .name = "openai-responses", .base_url = "https://api.openai.com/v1",
@@ -37,6 +46,12 @@ static const uvllm_preset_t kPresets[] = {
     PARAMS(kAzure) }, /* https://RESOURCE.openai.azure.com/openai */
   { ROW, .name = "azure-v1", .price_as = "azure", .key_env = "AZURE_OPENAI_API_KEY",
     PARAMS(kAzureV1) }, /* https://RESOURCE.openai.azure.com/openai/v1 */
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "gemini", .name = "gemini",
+    .base_url = "https://generativelanguage.googleapis.com", .model = "gemini-2.5-flash",
+    .price_as = "gemini", .key_env = "GEMINI_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "anthropic", .name = "anthropic",
+    .base_url = "https://api.anthropic.com", .model = "claude-sonnet-5",
+    .key_env = "ANTHROPIC_API_KEY" },
   { ROW, .name = "openrouter", .base_url = "https://openrouter.ai/api/v1",
     .price_as = "openrouter", .key_env = "OPENROUTER_API_KEY" },
   { ROW, .name = "mistral", .base_url = "https://api.mistral.ai/v1",
@@ -58,6 +73,15 @@ static const uvllm_preset_t kPresets[] = {
     .price_as = "nvidia_nim", .key_env = "NVIDIA_API_KEY" },
   { ROW, .name = "huggingface", .base_url = "https://router.huggingface.co/v1",
     .price_as = "huggingface", .key_env = "HF_TOKEN" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "cohere", .name = "cohere",
+    .base_url = "https://api.cohere.com", .model = "command-a-03-2025", .price_as = "cohere", .key_env = "CO_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "tgi", .name = "hf-inference",
+    .base_url = "https://router.huggingface.co/hf-inference", .price_as = "huggingface",
+    .key_env = "HF_TOKEN", PARAMS(kTasks) },
+  { .size = sizeof(uvllm_preset_t), .dialect = "tgi", .name = "tgi",
+    .base_url = "http://localhost:8080", .key_env = "HF_TOKEN" },
+  { LOCAL, .name = "tgi-v1", .base_url = "http://localhost:8080/v1", .key_env = "HF_TOKEN",
+    PARAMS(kTgi) },
   { LOCAL, .name = "vllm", .base_url = "http://localhost:8000/v1", .key_env = "VLLM_API_KEY" },
   { LOCAL, .name = "llamacpp", .base_url = "http://localhost:8080/v1",
     .key_env = "LLAMA_API_KEY" },
@@ -67,6 +91,9 @@ static const uvllm_preset_t kPresets[] = {
     .base_url = "http://localhost:11434", .key_env = "OLLAMA_API_KEY" },
   { LOCAL, .name = "ollama-v1", .base_url = "http://localhost:11434/v1", PARAMS(kOllama),
     .key_env = "OLLAMA_API_KEY" },
+  { .size = sizeof(uvllm_preset_t), .needs_key = 1, .name = "bedrock", .dialect = "bedrock",
+    .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .price_as = "bedrock",
+    .key_env = "AWS_BEARER_TOKEN_BEDROCK", PARAMS(kBedrock) },
   { LOCAL, .name = "local", .key_env = "LOCAL_API_KEY" },
 };
 

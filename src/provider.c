@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "dialects.h"
 
@@ -36,6 +37,7 @@ void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf) {
   uvllm__free(a, conf->last_model);
   uvllm__free(a, conf->price_as);
   uvllm__origin_unref(conf->origin);
+  uvllm__origin_unref(conf->models_origin);
   uvllm__free(a, conf);
 }
 
@@ -167,26 +169,57 @@ static int is_home(const uvllm__conf_t* conf, const char* url) {
 }
 
 
-static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provider_options_t* o) {
+/* A base URL with the parameters in it that it names. */
+static int make_origin(uvllm_client_t* c, const uvllm__conf_t* conf, const char* url,
+                       const uvllm_provider_options_t* o, uvllm__origin_t** origin) {
   const char* why = NULL;
+  char *filled = NULL, words[96];
+  uvllm_str_t missing;
+  int err = uvllm__params_fill(&c->alloc, url, conf->params, conf->nparams, &filled, &missing);
+  if (missing.base != NULL) {
+    snprintf(words, sizeof(words), "the base URL needs the parameter %.*s",
+             (int) (missing.len < 40 ? missing.len : 40), missing.base);
+    return uvllm__refuse(c, err, words);
+  }
+  if (err != 0)
+    return err;
+  const uvllm__origin_wish_t wish = { filled, o->proxy, o->ca_file, o->allow_http, o->transport };
+  err = uvllm__origin_new(origin, &c->alloc, &wish, &why);
+  uvllm__free(&c->alloc, filled);
+  return err != 0 ? uvllm__refuse(c, err, why) : 0;
+}
+
+
+/* Lists are elsewhere only as long as the provider is where it is at home. */
+static int make_origins(uvllm_client_t* c, uvllm__conf_t* conf, const char* url,
+                        const uvllm_provider_options_t* o) {
+  const char* models_url = uvllm_param(conf->params, conf->nparams, "models_url");
+  const int err = make_origin(c, conf, url, o, &conf->origin);
+  if (err != 0 || models_url == NULL || o->base_url != NULL)
+    return err;
+  return make_origin(c, conf, models_url, o, &conf->models_origin);
+}
+
+
+static int fill_conf(uvllm_client_t* c, uvllm__conf_t* conf, const uvllm_provider_options_t* o) {
   const uvllm_preset_t* preset = find_preset(c, o);
   const char* dialect = preset != NULL       ? preset->dialect
                         : o->dialect != NULL ? o->dialect : o->name;
   conf->ops = o->ops != NULL ? o->ops : uvllm__dialect(dialect);
   if (conf->ops == NULL)
-    return uvllm__refuse(c, UV_EINVAL, "no dialect has this name");
+    return uvllm__refuse(c, UV_EINVAL, uvllm__dialect_missing(dialect));
   const char* home = preset != NULL ? preset->base_url : conf->ops->default_base_url;
   const char* url = o->base_url != NULL ? o->base_url : home;
   if (url == NULL)
     return uvllm__refuse(c, UV_EINVAL, "the dialect has no base URL of its own: one is needed");
-  uvllm__origin_wish_t wish = { url, o->proxy, o->ca_file, o->allow_http, o->transport };
-  int err = uvllm__origin_new(&conf->origin, &c->alloc, &wish, &why);
-  if (err != 0)
-    return uvllm__refuse(c, err, why);
-  conf->wants_key = (preset == NULL || preset->needs_key) && is_home(conf, home);
-  err = copy_names(c, conf, preset, o);
+  int err = copy_params(c, conf, preset, o);
   if (err == 0)
-    err = copy_params(c, conf, preset, o);
+    err = make_origins(c, conf, url, o);
+  if (err != 0)
+    return err;
+  conf->wants_key = (preset == NULL || preset->needs_key) &&
+                    (o->base_url == NULL || is_home(conf, home));
+  err = copy_names(c, conf, preset, o);
   return err != 0 ? err : copy_headers(c, conf, o->headers, o->nheaders);
 }
 

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 typedef struct cursor_s {
-  char* base; /* NULL: only measure */
+  char* base; /* NULL: only measure; nothing is written */
   size_t at;
 } cursor_t;
 
@@ -111,9 +111,8 @@ static void walk(cursor_t* c, uvllm_request_t* r) {
 
 int uvllm__request_copy(const uvllm_request_t* in, const uvllm_alloc_t* alloc,
                         uvllm_request_t** out, size_t* bytes) {
-  uvllm_request_t measured = *in;
   cursor_t c = { NULL, sizeof(uvllm_request_t) };
-  walk(&c, &measured);
+  walk(&c, (uvllm_request_t*) in);
   char* block = uvllm__malloc(alloc, c.at);
   if (block == NULL)
     return UV_ENOMEM;

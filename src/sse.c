@@ -1,6 +1,8 @@
 /* Server-sent events, by the WHATWG's grammar (HTML, 9.2.6), but: an event whose
  * data is empty is not given, and the last one is given even if the empty line
- * after it is missing. `id` and `retry` mean nothing to us.
+ * after it is missing. `id` and `retry` mean nothing to us. Where an event would
+ * begin, JSON without a field's name is one too, to the next empty line: so servers
+ * put an error into a stream (Google's).
  *
  * An event that lies whole in one read is given as slices of that read. Else, at
  * the read's end, what has come moves to f->tail: the joined data of the lines
@@ -100,6 +102,8 @@ static int set_name(uvllm__frames_t* f, uvllm_str_t value, int in_tail) {
 
 
 static int take_field(uvllm__frames_t* f, uvllm_str_t line, int in_tail) {
+  if (f->bare)
+    return add_data(f, line, in_tail);
   const int is_data = line.len > 4 && memcmp(line.base, "data:", 5) == 0; /* most are */
   const char* colon = is_data ? line.base + 4 : memchr(line.base, ':', line.len);
   size_t len = colon != NULL ? (size_t) (colon - line.base) : line.len;
@@ -121,9 +125,14 @@ static int take_line(uvllm__frames_t* f, uvllm_str_t rest) {
   size_t begun = f->tail.len - stored;
   if (!line_fits(f, begun + rest.len))
     return UVLLM_ETOOLARGE;
+  if (f->lines == 0)
+    f->bare = (begun != 0 ? f->tail.base[stored] : rest.base[0]) == '{';
   if (begun == 0)
     return take_field(f, rest, 0);
-  int err = uvllm__buf_append(&f->tail, rest.base, rest.len);
+  /* A bare line has no name to be moved over: room for the LF before it. */
+  int err = f->bare ? uvllm__buf_reserve(&f->tail, rest.len + 1) : 0;
+  if (err == 0)
+    err = uvllm__buf_append(&f->tail, rest.base, rest.len);
   if (err != 0)
     return err;
   uvllm_str_t line = { f->tail.base + stored, f->tail.len - stored };
@@ -150,7 +159,7 @@ static int store(uvllm__frames_t* f, uvllm_str_t line) {
 
 /* An empty line: the event is over. */
 static int dispatch(uvllm__frames_t* f, uvllm__frame_cb cb, void* ctx) {
-  uvllm_frame_t frame = { f->name, f->data };
+  uvllm_frame_t frame = { .event = f->name, .data = f->data };
   if (frame.event.base == NULL)
     frame.event.base = f->event.base;
   if (frame.event.len == 0)
@@ -159,6 +168,7 @@ static int dispatch(uvllm__frames_t* f, uvllm__frame_cb cb, void* ctx) {
     frame.data.base = f->tail.base;
   f->data = f->name = (uvllm_str_t) { NULL, 0 };
   f->lines = 0;
+  f->bare = 0;
   f->tail.len = 0; /* its memory stays while cb reads it */
   return frame.data.len != 0 ? cb(ctx, &frame) : 0;
 }

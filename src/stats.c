@@ -1,19 +1,15 @@
 /* Counters by provider and tag. Rows are few and stay: their number is bounded,
  * and beyond the bound a tag is counted as "(other)".
  */
+#include "hash.h"
 #include "internal.h"
 
 enum { MAX_ROWS = 10000 };
 
 
 static unsigned int slot_of(const char* provider, const char* tag) {
-  uint32_t h = 2166136261u;
-  for (const char* p = provider; *p != '\0'; p++)
-    h = (h ^ (unsigned char) *p) * 16777619u;
-  h = (h ^ 0xff) * 16777619u;
-  for (const char* p = tag; *p != '\0'; p++)
-    h = (h ^ (unsigned char) *p) * 16777619u;
-  return (h ^ (h >> 16)) & 255;
+  const uint64_t h = uvllm__hash_add(UVLLM__HASH_INIT, provider, strlen(provider));
+  return uvllm__hash_end(uvllm__hash_add(h, tag, strlen(tag))) & 255;
 }
 
 

@@ -279,8 +279,12 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
   c->last_error[0] = '\0';
   if (c->closing)
     return uvllm__refuse(c, UVLLM_ECLOSING, "the client is closing");
-  uvllm_request_init(&r);
-  memcpy(&r, request, request->size < sizeof(r) ? request->size : sizeof(r));
+  if (request->size < sizeof(r)) { /* made for an older header */
+    uvllm_request_init(&r);
+    memcpy(&r, request, request->size);
+  } else {
+    r = *request;
+  }
   r.size = sizeof(r);
   if (r.target.provider == NULL)
     return uvllm__refuse(c, UVLLM_ENOPROVIDER, "the target names no provider");

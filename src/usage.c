@@ -27,6 +27,7 @@ struct uvllm_tracker_s {
   row_t** rows;
   uint32_t* table; /* open addressing: index + 1 into rows; 0: free */
   size_t nrows, rows_cap, table_cap;
+  uint32_t last; /* index + 1 of the row asked for last: most requests are alike */
   uvllm_totals_t all;
   int64_t budget;
   uvllm_alloc_t alloc;
@@ -113,15 +114,19 @@ static row_t* make_row(const uvllm_tracker_t* tracker, const char* const field[N
 }
 
 
+static int is_row(const row_t* row, const char* const field[NFIELDS]) {
+  return strcmp(row->field[3], field[3]) == 0 && strcmp(row->field[1], field[1]) == 0 &&
+         strcmp(row->field[0], field[0]) == 0 && strcmp(row->field[2], field[2]) == 0;
+}
+
+
 /* Index + 1 of the row, or 0. */
 static uint32_t find_row(const uvllm_tracker_t* tracker, const char* const field[NFIELDS],
                          uint64_t hash) {
   const size_t mask = tracker->table_cap - 1;
   for (size_t i = hash & mask; tracker->table[i] != 0; i = (i + 1) & mask) {
     const row_t* row = tracker->rows[tracker->table[i] - 1];
-    if (row->hash == hash && strcmp(row->field[3], field[3]) == 0 &&
-        strcmp(row->field[1], field[1]) == 0 && strcmp(row->field[0], field[0]) == 0 &&
-        strcmp(row->field[2], field[2]) == 0)
+    if (row->hash == hash && is_row(row, field))
       return tracker->table[i];
   }
   return 0;
@@ -176,12 +181,8 @@ static int add_row(uvllm_tracker_t* tracker, const char* const field[NFIELDS], u
 }
 
 
-/* The row of an account, made if there is none: index + 1 in *number. */
-static int row_for(uvllm_tracker_t* tracker, const uvllm_account_t* account, uint32_t* number) {
-  const char* field[NFIELDS];
-  fields_of(account, field);
-  for (int i = 0; i < NFIELDS; i++)
-    field[i] = field[i] != NULL ? field[i] : "";
+/* The row with these fields, made if there is none: index + 1 in *number. */
+static int find_or_add(uvllm_tracker_t* tracker, const char* field[NFIELDS], uint32_t* number) {
   uint64_t hash = hash_fields(field);
   if ((*number = find_row(tracker, field, hash)) != 0)
     return 0;
@@ -199,6 +200,19 @@ static int row_for(uvllm_tracker_t* tracker, const uvllm_account_t* account, uin
     return UVLLM__ENOMEM;
   *number = (uint32_t) tracker->nrows;
   return 0;
+}
+
+
+static int row_for(uvllm_tracker_t* tracker, const uvllm_account_t* account, uint32_t* number) {
+  const char* field[NFIELDS];
+  fields_of(account, field);
+  for (int i = 0; i < NFIELDS; i++)
+    field[i] = field[i] != NULL ? field[i] : "";
+  int err = 0;
+  if (tracker->last == 0 || !is_row(tracker->rows[tracker->last - 1], field))
+    err = find_or_add(tracker, field, &tracker->last);
+  *number = tracker->last;
+  return err;
 }
 
 

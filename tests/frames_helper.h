@@ -82,6 +82,7 @@ static inline void sse_reference(uvllm_str_t text, uvllm__buf_t* out) {
   uvllm__buf_init(&data, &uvllm__alloc_default, SIZE_MAX);
   uvllm__buf_init(&name, &uvllm__alloc_default, SIZE_MAX);
   size_t lines = 0;
+  int bare = 0;
   if (text.len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0)
     p += 3;
   for (int last = 0; !last;) {
@@ -90,7 +91,12 @@ static inline void sse_reference(uvllm_str_t text, uvllm__buf_t* out) {
       eol++;
     size_t len = (size_t) (eol - p);
     last = eol == end;
-    if (len >= 5 && memcmp(p, "data:", 5) == 0) {
+    if (lines == 0)
+      bare = len != 0 && *p == '{';
+    if (bare && len != 0) {
+      uvllm__buf_append(&data, "\n", lines++ != 0);
+      uvllm__buf_append(&data, p, len);
+    } else if (len >= 5 && memcmp(p, "data:", 5) == 0) {
       size_t skip = len > 5 && p[5] == ' ' ? 6 : 5;
       uvllm__buf_append(&data, "\n", lines++ != 0);
       uvllm__buf_append(&data, p + skip, len - skip);
@@ -104,7 +110,7 @@ static inline void sse_reference(uvllm_str_t text, uvllm__buf_t* out) {
       uvllm__buf_clear(&name);
     }
     if (len == 0 || last) {
-      uvllm_frame_t frame = { uvllm__buf_slice(&name), uvllm__buf_slice(&data) };
+      uvllm_frame_t frame = { .event = uvllm__buf_slice(&name), .data = uvllm__buf_slice(&data) };
       frames_log_t log = { *out, 0, 0 };
       if (frame.event.len == 0)
         frame.event.base = NULL;

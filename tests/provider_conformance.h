@@ -12,12 +12,14 @@
  *   error_429_*                              the HTTP status; else 200
  *   *_n2, *_in2                              n, or the number of inputs
  *   .sse .json .jsonl .html .txt .bin        the content type (.bin: an AWS event stream)
+ *   .aws                                     the same as .bin, written as lines: aws_encode.h
  *
  * `name.headers`, if there is one, has response headers, "Name: value" a line, that
  * come before the body.
  *
  * Requests: `name.request` and beside it `name.http`. A request is a line of words
- * (op, perhaps "stream", "model=...", "key=...", "secret=...", "param:NAME=VALUE"), then an OpenAI
+ * (op, perhaps "stream", "model=...", "key=...", "secret=...", "session=...", "url=..."
+ * for the base URL, "param:NAME=VALUE"), then an OpenAI
  * body, translated first where the dialect takes none. name.http is what goes on the
  * wire: method and path, header lines, an empty line, the body; or "! " with the code
  * and the words of the refusal.
@@ -25,6 +27,7 @@
 #ifndef UVLLM_TESTS_PROVIDER_CONFORMANCE_H
 #define UVLLM_TESTS_PROVIDER_CONFORMANCE_H
 
+#include "aws_encode.h"
 #include "dialects.h"
 #include "frames.h"
 #include "http_build.h"
@@ -78,7 +81,7 @@ static inline const char* fixture__type(const char* name) {
     return "application/json";
   if (strcmp(dot, ".jsonl") == 0)
     return "application/x-ndjson";
-  if (strcmp(dot, ".bin") == 0)
+  if (strcmp(dot, ".bin") == 0 || strcmp(dot, ".aws") == 0)
     return "application/vnd.amazon.eventstream";
   return strcmp(dot, ".html") == 0 ? "text/html; charset=UTF-8" : "text/plain";
 }
@@ -143,6 +146,8 @@ static inline int fixture__feed(fixture_run_t* run, uvllm__frames_t* frames, con
 static inline uvllm_framing fixture__framing(const char* type) {
   if (strncasecmp(type, "text/event-stream", 17) == 0)
     return UVLLM_FRAME_SSE;
+  if (strcmp(type, "application/vnd.amazon.eventstream") == 0)
+    return UVLLM_FRAME_AWS;
   return strcmp(type, "application/x-ndjson") == 0 ? UVLLM_FRAME_LINES : UVLLM_FRAME_BODY;
 }
 
@@ -302,11 +307,23 @@ static inline void conformance__garbage(const fixture_source_t* source, const ch
   free(copy);
 }
 
+/* Lines as the messages that they stand for. */
+static inline uvllm_str_t conformance__encode(uvllm_str_t lines) {
+  uvllm__buf_t out;
+  uvllm__buf_init(&out, &uvllm__alloc_default, SIZE_MAX);
+  aws_put_lines(&out, lines);
+  assert_int_equal(uvllm__buf_char(&out, '\0'), 0);
+  free((char*) lines.base);
+  return (uvllm_str_t) { out.base, out.len - 1 };
+}
+
 static inline int conformance__answer(const fixture_source_t* source, const char* name) {
   char events[256];
   snprintf(events, sizeof(events), "%.*s.events", (int) (strrchr(name, '.') - name), name);
   uvllm_str_t bytes = fixture_read_of(source, name), expected = fixture_read_of(source, events);
   int ok = expected.base != NULL;
+  if (strcmp(strrchr(name, '.'), ".aws") == 0)
+    bytes = conformance__encode(bytes);
   if (!ok)
     print_error("%s: there is no %s\n", name, events);
   ok = ok && conformance__same(source, name, "whole", bytes.len, expected.base, bytes,
@@ -354,6 +371,10 @@ static inline void conformance__word(conformance_request_t* q, char* word) {
     q->attempt.key = test_str(word + 4);
   if (strncmp(word, "secret=", 7) == 0)
     q->attempt.secret = test_str(word + 7);
+  if (strncmp(word, "session=", 8) == 0)
+    q->attempt.session = test_str(word + 8);
+  if (strncmp(word, "url=", 4) == 0)
+    q->attempt.base_url = test_str(word + 4);
   char* equals = strchr(word, '=');
   if (strncmp(word, "param:", 6) == 0 && equals != NULL) {
     *equals = '\0';

@@ -6,7 +6,7 @@
 # Nothing is touched when nothing is missing, so it also works offline then.
 
 SETUP_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev
-             libcurl4-openssl-dev"
+             libcurl4-openssl-dev libssl-dev zlib1g-dev"
 SETUP_test="g++ binutils libcmocka-dev libjansson-dev openssl"
 SETUP_slow="clang clang-tidy libclang-rt-14-dev llvm valgrind"
 SETUP_coverage="gcovr"

@@ -26,6 +26,16 @@
 /* A new one is a line here. */
 static const dialect_t dialects[] = {
   { .name = "openai", .path = "/v1", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
+  { .name = "anthropic", .path = "/anthropic", .model = "claude-sonnet-5",
+    .can = CAN_IMAGE | CAN_IMAGE_URL | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_FILTER |
+           CAN_CACHE | CAN_COUNT | CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL },
+  { .name = "gemini", .path = "/gemini", .model = "gemini-2.5-flash",
+    .can = CAN_IMAGE | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_FILTER | CAN_CACHE | CAN_EMBED |
+           CAN_COUNT | CAN_CHOICES | CAN_SEED | CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL |
+           CAN_IMAGE_URL },
+  { .name = "cohere", .path = "/cohere", .model = "command-a-03-2025",
+    .can = CAN_IMAGE | CAN_IMAGE_URL | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_CACHE |
+           CAN_EMBED | CAN_SEED | CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL },
   { .name = "openai-responses", .path = "/v1", .model = "gpt-5.4",
     .can = ALL_OF_OPENAI & ~(CAN_CHOICES | CAN_SEED | CAN_STOP) },
   { .name = "azure", .path = "/openai", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },

@@ -40,15 +40,17 @@ static void errors_of_every_dialect(void** state) {
       "overloaded_error", UVLLM_EOVERLOAD },
     /* Google */
     { 400, "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API "
-           "key.\",\"status\":\"INVALID_ARGUMENT\"}}", "400", UVLLM_EAUTH },
+           "key.\",\"status\":\"INVALID_ARGUMENT\"}}", "INVALID_ARGUMENT", UVLLM_EAUTH },
     { 400, "[{\"error\":{\"code\":400,\"message\":\"The input token count (9) exceeds the maximum "
-           "number of tokens allowed (5).\",\"status\":\"INVALID_ARGUMENT\"}}]", "400",
+           "number of tokens allowed (5).\",\"status\":\"INVALID_ARGUMENT\"}}]", "INVALID_ARGUMENT",
       UVLLM_ECONTEXT },
-    { 403, "{\"error\":{\"code\":403,\"message\":\"a\",\"status\":\"PERMISSION_DENIED\"}}", "403",
+    { 403, "{\"error\":{\"code\":403,\"message\":\"a\",\"status\":\"PERMISSION_DENIED\"}}",
+      "PERMISSION_DENIED",
       UVLLM_EPERMISSION },
-    { 429, "{\"error\":{\"code\":429,\"message\":\"a\",\"status\":\"RESOURCE_EXHAUSTED\"}}", "429",
+    { 429, "{\"error\":{\"code\":429,\"message\":\"a\",\"status\":\"RESOURCE_EXHAUSTED\"}}",
+      "RESOURCE_EXHAUSTED",
       UVLLM_ERATELIMIT },
-    { 503, "{\"error\":{\"code\":503,\"message\":\"a\",\"status\":\"UNAVAILABLE\"}}", "503",
+    { 503, "{\"error\":{\"code\":503,\"message\":\"a\",\"status\":\"UNAVAILABLE\"}}", "UNAVAILABLE",
       UVLLM_EOVERLOAD },
     /* Cohere, Ollama, Bedrock */
     { 401, "{\"id\":\"1\",\"message\":\"invalid api token\"}", "", UVLLM_EAUTH },

@@ -88,6 +88,19 @@ static void sse_other_fields_are_ignored(void** state) {
         "<e>a;");
 }
 
+static void sse_json_without_a_field_is_an_event(void** state) {
+  (void) state;
+  gives("data: 1\n\n{\"error\":{}}\n\ndata: 2\n\n", "<->1;<->{\"error\":{}};<->2;");
+  gives("{\r\n  \"a\": 1,\r\n: x\r\ndata: 3\r\n}\r\n\r\ndata: 2\r\n\r\n",
+        "<->{\n  \"a\": 1,\n: x\ndata: 3\n};<->2;");
+  gives("{\"a\":1}", "<->{\"a\":1};");
+  gives("data: 1\n{\"a\":2}\n\n", "<->1;"); /* within an event it is nothing */
+  gives("event: e\n{}\n\n", "<e>{};");
+  gives_within("{12}\n4\n\n", 6, "<->{12}\n4;");
+  gives_within("{12}\n45\n\n", 6, "!20015");
+  gives_within("{123456\n\n", 6, "!20015");
+}
+
 static void sse_event_names(void** state) {
   (void) state;
   gives("event: one\ndata: 1\n\ndata: 2\n\ndata: 3\nevent:three\n\nevent: x\nevent: y\ndata: 4\n\n"
@@ -502,6 +515,7 @@ int main(void) {
     cmocka_unit_test(sse_one_space_after_the_colon_is_removed),
     cmocka_unit_test(sse_data_lines_are_joined),
     cmocka_unit_test(sse_other_fields_are_ignored),
+    cmocka_unit_test(sse_json_without_a_field_is_an_event),
     cmocka_unit_test(sse_event_names),
     cmocka_unit_test(sse_event_without_data_is_none),
     cmocka_unit_test(sse_byte_order_mark),

@@ -209,12 +209,16 @@ static void constants_replace_and_are_replaced(void** state) {
   uvllm_http_header(&f.http, "accept", test_str("text/plain"));
   UVLLM__HTTP_CONSTANT(&f.http, "Accept", "application/json");
   UVLLM__HTTP_CONSTANT(&f.http, "X-Empty", "");
-  uvllm_http_secret(&f.http, "X-Key", "", test_str("k"));
+  UVLLM__HTTP_SECRET(&f.http, "X-Key", "Bearer ", test_str(" k "));
   UVLLM__HTTP_CONSTANT(&f.http, "X-KEY", "public");
   uvllm_http_header(&f.http, "x-empty", test_str("no"));
   assert_int_equal(uvllm__http_finish(&f.http), 0);
   assert_str(uvllm__http_fields(&f.http),
-             "Accept: application/json\r\nX-Key: k\r\nx-empty: no\r\n");
+             "Accept: application/json\r\nX-Key: Bearer k\r\nx-empty: no\r\n");
+  end(&f);
+  begin(&f);
+  UVLLM__HTTP_SECRET(&f.http, "X-Key", "", test_str("two\nlines"));
+  assert_int_equal(uvllm__http_finish(&f.http), UVLLM__EINVAL);
   end(&f);
 }
 

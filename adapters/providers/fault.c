@@ -99,11 +99,18 @@ static int by_message(const words_t* w, int status) {
     { "input is too long", UVLLM_ECONTEXT },
     { "exceeds the maximum number of tokens", UVLLM_ECONTEXT },
     { "too many tokens", UVLLM_ECONTEXT },
+    { "`inputs` must have less than", UVLLM_ECONTEXT },
+    { "`inputs` tokens + `max_new_tokens` must be", UVLLM_ECONTEXT },
     { "content management policy", UVLLM_EFILTER },
+    { "credit balance is too low", UVLLM_EQUOTA },
+    { "reached your specified api usage limits", UVLLM_EQUOTA },
+    { "model identifier is invalid", UVLLM_ENOMODEL },
     { "incorrect api key", UVLLM_EAUTH },
     { "invalid api key", UVLLM_EAUTH },
     { "api key not valid", UVLLM_EAUTH },
+    { "user location is not supported", UVLLM_EPERMISSION },
     { "invalid api token", UVLLM_EAUTH },
+    { "authentication failed", UVLLM_EAUTH },
     { "try pulling it first", UVLLM_ENOMODEL },
     { "manifest: file does not exist", UVLLM_ENOMODEL },
   };
@@ -140,7 +147,10 @@ static int is_too_large(const words_t* w) {
 }
 
 
+/* Money and a month's calls (Cohere's trial keys) do not come back in time. */
 static int by_429(const words_t* w) {
+  if (find(w->message, "calls / month") != NULL)
+    return UVLLM_EQUOTA;
   return is_too_large(w) ? UVLLM_ELIMIT : UVLLM_ERATELIMIT;
 }
 
@@ -176,7 +186,8 @@ static int by_type(const words_t* w) {
     { "validationexception", UVLLM_EREQUEST }, { "resource_exhausted", UVLLM_ERATELIMIT },
     { "failed_precondition", UVLLM_EREQUEST }, { "throttling", UVLLM_ERATELIMIT },
     { "toomanyrequests", UVLLM_ERATELIMIT },        { "not_found", UVLLM_ENOMODEL },
-    { "notfound", UVLLM_ENOMODEL },
+    { "notfound", UVLLM_ENOMODEL },         { "validation", UVLLM_EREQUEST },
+    { "template", UVLLM_EREQUEST },         { "tool_error", UVLLM_EREQUEST },
   };
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
     if (find(w->code, types[i].word) != NULL || find(w->type, types[i].word) != NULL)
@@ -207,6 +218,8 @@ static void tell(const uvllm__headers_t* h, words_t* w, int never_again, uvllm_e
   const uvllm_str_t message = { w->message, len };
   const int again = h->should_retry == 1 ? 1 : h->should_retry == 2 || never_again ? 0 : -1;
   uvllm_emit_error(emit, code[0] != '\0' ? uvllm__str(code) : none, message, again);
+  if (!h->has_wait && w->wait_s > 0 && w->wait_s < 1e6)
+    uvllm_emit_retry_after(emit, (uint64_t) (w->wait_s * 1000));
 }
 
 

@@ -31,6 +31,7 @@ int uvllm__fault_strange(const uvllm__headers_t* h, uvllm_json_t root, const cha
 typedef struct uvllm__words_s {
   char type[64], code[96], message[1024];
   int status; /* an HTTP status that it names; 0: none */
+  double wait_s; /* until it may be better ("estimated_time"); 0: not said */
 } uvllm__words_t;
 
 /* `parser` is the one that root is of: a message that holds JSON itself is read

@@ -40,9 +40,10 @@ static void keep(char* to, size_t size, uvllm_str_t s) {
 #define KEEP(w, field, text) keep((w)->field, sizeof((w)->field), (text))
 
 
-/* Codes are strings, or numbers, which may be an HTTP status. */
-static void read_code(words_t* w, uvllm_json_t v) {
-  if (uvllm_json_type_of(v) == UVLLM_JSON_NUMBER)
+/* Codes are strings, or numbers, which may be an HTTP status; where that has a word
+ * beside it (Google), the word is the code. */
+static void read_code(words_t* w, uvllm_json_t v, int has_word) {
+  if (uvllm_json_type_of(v) == UVLLM_JSON_NUMBER && !has_word)
     KEEP(w, code, uvllm_json_raw(v));
   KEEP(w, code, uvllm_json_str(v));
 }
@@ -114,12 +115,12 @@ static void read_text(words_t* w, uvllm_json_t v, int depth) {
 
 static void read_object(words_t* w, uvllm_json_t object, int depth) {
   enum { ERROR, MESSAGE, DETAIL, TITLE, TYPE, ERROR_TYPE, CODE, STATUS, STATUS_CODE,
-         HTTP_STATUS_CODE, RAW_STATUS_CODE, INNER, N };
+         HTTP_STATUS_CODE, RAW_STATUS_CODE, INNER, ESTIMATED_TIME, N };
   static const uvllm_str_t names[N] = {
     UVLLM_STR("error"), UVLLM_STR("message"), UVLLM_STR("detail"), UVLLM_STR("title"),
     UVLLM_STR("type"), UVLLM_STR("error_type"), UVLLM_STR("code"), UVLLM_STR("status"),
     UVLLM_STR("statusCode"), UVLLM_STR("http_status_code"), UVLLM_STR("raw_status_code"),
-    UVLLM_STR("innererror")
+    UVLLM_STR("innererror"), UVLLM_STR("estimated_time")
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(object, names, v);
@@ -127,13 +128,20 @@ static void read_object(words_t* w, uvllm_json_t object, int depth) {
   read_text(w, v[MESSAGE], depth);
   read_text(w, v[DETAIL], depth);
   KEEP(w, message, uvllm_json_str(v[TITLE]));
+  KEEP(w, message, uvllm_json_str(uvllm_json_get(object, "Message"))); /* Amazon */
   KEEP(w, type, uvllm_json_str(v[TYPE]));
   KEEP(w, type, uvllm_json_str(v[ERROR_TYPE]));
-  read_code(w, v[CODE]);
-  if (uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING && status_of(v[STATUS]) == 0)
+  if (w->wait_s == 0)
+    w->wait_s = uvllm_json_num(v[ESTIMATED_TIME], 0);
+  const int has_word = uvllm_json_type_of(v[STATUS]) == UVLLM_JSON_STRING &&
+                       status_of(v[STATUS]) == 0;
+  read_code(w, v[CODE], has_word);
+  if (has_word)
     KEEP(w, type, uvllm_json_str(v[STATUS])); /* Google: "RESOURCE_EXHAUSTED" */
   if (w->code[0] == '\0')
-    read_code(w, uvllm_json_get(v[INNER], "code"));
+    read_code(w, uvllm_json_get(v[INNER], "code"), 0);
+  if (w->code[0] == '\0')
+    read_code(w, uvllm_json_path(object, "details.error_code"), 0); /* Anthropic */
   for (size_t i = CODE; i <= RAW_STATUS_CODE; i++)
     read_status(w, v[i]);
 }

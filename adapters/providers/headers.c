@@ -11,7 +11,7 @@
 #include "http_chars.h"
 #include "http_text.h"
 
-enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8 };
+enum { LIMIT = 1, REMAINING = 2, RESET = 4, ALL = 7, TOLD = 8, OF_A_MINUTE = 16 };
 
 #define DAY_FROM_MS (10 * 60 * 1000)
 
@@ -43,7 +43,7 @@ static int64_t parse_count(uvllm_str_t s) {
 
 static int is_daily(const uvllm__headers_limit_t* l) {
   const int64_t used = l->limit - l->remaining;
-  if (l->reset_ms <= 0)
+  if (l->reset_ms <= 0 || (l->seen & OF_A_MINUTE) != 0)
     return 0;
   if (l->limit > 0 && l->remaining >= 0 && used > 0)
     return (double) l->reset_ms * (double) l->limit / (double) used > DAY_FROM_MS;
@@ -115,7 +115,8 @@ static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t 
 }
 
 
-/* Behind "anthropic-ratelimit-": "input-tokens-remaining". */
+/* Behind "anthropic-ratelimit-": "input-tokens-remaining". All are of a minute, which
+ * resets in whole seconds would not tell. */
 static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                            uvllm_emit_t* emit) {
   const int what = skip(&name, "requests-")        ? UVLLM__HEADERS_REQUESTS
@@ -126,8 +127,10 @@ static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t va
   const unsigned int bit = uvllm__is_name(name, "limit")       ? LIMIT
                            : uvllm__is_name(name, "remaining") ? REMAINING
                            : uvllm__is_name(name, "reset")     ? RESET : 0;
-  if (what != UVLLM__HEADERS_LIMITS && bit != 0)
-    take_limit(h, what, bit, value, emit);
+  if (what == UVLLM__HEADERS_LIMITS || bit == 0)
+    return;
+  h->limits[what].seen |= OF_A_MINUTE;
+  take_limit(h, what, bit, value, emit);
 }
 
 
@@ -139,7 +142,31 @@ static void take_wait(uvllm__headers_t* h, int is_ms, uvllm_str_t value, uvllm_e
   if (err != 0 || (h->ms_seen && !is_ms))
     return;
   h->ms_seen |= is_ms;
+  h->has_wait = 1;
   uvllm_emit_retry_after(emit, ms);
+}
+
+
+/* The number of a parameter of "name";r=0;t=55; -1 without one. */
+static int64_t parameter(uvllm_str_t value, char name) {
+  for (size_t i = 0; i + 2 < value.len; i++)
+    if (value.base[i] == ';' && value.base[i + 1] == name && value.base[i + 2] == '=') {
+      uvllm_str_t n = { value.base + i + 3, 0 };
+      while (i + 3 + n.len < value.len && n.base[n.len] >= '0' && n.base[n.len] <= '9')
+        n.len++;
+      return parse_count(n);
+    }
+  return -1;
+}
+
+
+/* Its window is neither a minute nor a day, so it is no limit of ours; but where
+ * nothing is left of it, it says when there will be. */
+static void take_ratelimit(uvllm__headers_t* h, uvllm_str_t value, uvllm_emit_t* emit) {
+  const int64_t seconds = parameter(value, 't');
+  if (h->has_wait || parameter(value, 'r') != 0 || seconds <= 0 || seconds > 1000000)
+    return;
+  uvllm_emit_retry_after(emit, (uint64_t) seconds * 1000);
 }
 
 
@@ -185,14 +212,24 @@ static int is_request_id(uvllm_str_t name) {
 }
 
 
+static void take_request_id(uvllm__headers_t* h, uvllm_str_t value, uvllm_emit_t* emit) {
+  h->has_request_id = 1;
+  uvllm_emit_request_id(emit, value);
+}
+
+
 static void take_x(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                    uvllm_emit_t* emit) {
   if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
     take_x_ratelimit(h, name, value, emit);
   else if (is_request_id(name))
-    uvllm_emit_request_id(emit, value);
+    take_request_id(h, value, emit);
   else if (uvllm__is_name(name, "x-amz-retry-after"))
     take_wait(h, 1, value, emit);
+  else if (uvllm__is_name(name, "x-trial-endpoint-call-limit"))
+    take_limit(h, UVLLM__HEADERS_REQUESTS, LIMIT, value, emit);
+  else if (uvllm__is_name(name, "x-trial-endpoint-call-remaining"))
+    take_limit(h, UVLLM__HEADERS_REQUESTS, REMAINING, value, emit);
   else if (uvllm__is_name(name, "x-should-retry"))
     h->should_retry = uvllm__is_name(value, "true") ? 1 : uvllm__is_name(value, "false") ? 2 : 0;
 }
@@ -204,8 +241,10 @@ static void take_r(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
     take_wait(h, 1, value, emit);
   else if (uvllm__is_name(name, "retry-after"))
     take_wait(h, 0, value, emit);
+  else if (uvllm__is_name(name, "ratelimit"))
+    take_ratelimit(h, value, emit);
   else if (is_request_id(name))
-    uvllm_emit_request_id(emit, value);
+    take_request_id(h, value, emit);
 }
 
 
@@ -214,7 +253,7 @@ static void take_a(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
   if (skip(&name, "anthropic-ratelimit-"))
     take_anthropic(h, name, value, emit);
   else if (is_request_id(name))
-    uvllm_emit_request_id(emit, value);
+    take_request_id(h, value, emit);
 }
 
 

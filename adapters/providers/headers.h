@@ -7,6 +7,9 @@
  *   x-ratelimit-{limit,remaining,reset}-{requests,tokens}     OpenAI and most others
  *   x-ratelimit-{limit,remaining}-{req,tokens}-minute         Mistral
  *   anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,...}
+ *   ratelimit: "api";r=0;t=55                                 Hugging Face: only when
+ *                                                             to come again
+ *   x-trial-endpoint-call-{limit,remaining}                   Cohere, of a minute
  */
 #ifndef UVLLM_ADAPTERS_HEADERS_H
 #define UVLLM_ADAPTERS_HEADERS_H
@@ -27,6 +30,8 @@ typedef struct uvllm__headers_s {
   uvllm_op op;
   int should_retry;    /* x-should-retry: 1 yes, 2 no, 0 not said */
   int ms_seen;         /* a wait in milliseconds, which goes before retry-after */
+  int has_request_id;  /* one was told */
+  int has_wait;        /* one was told */
   int any_limit;       /* one was begun since the last flush */
   char media_type[40]; /* "text/html"; "" without one */
   uvllm__headers_limit_t limits[UVLLM__HEADERS_LIMITS];

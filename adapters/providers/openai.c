@@ -35,7 +35,7 @@ void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   if (attempt->key.len != 0 && own != NULL && strcmp(own, "bearer") != 0)
     uvllm_http_secret(http, own, "", attempt->key);
   else if (attempt->key.len != 0)
-    uvllm_http_secret(http, "Authorization", "Bearer ", attempt->key);
+    UVLLM__HTTP_SECRET(http, "Authorization", "Bearer ", attempt->key);
 }
 
 
@@ -55,7 +55,8 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   if (r->op == UVLLM_RAW) {
     uvllm__raw_build(r, http);
   } else {
-    uvllm_http_method(http, r->op == UVLLM_MODELS ? "GET" : "POST");
+    if (r->op == UVLLM_MODELS) /* else POST, which need not be said */
+      uvllm_http_method(http, "GET");
     const int err = uvllm__quirk_path(attempt, path_of(r), r->op != UVLLM_MODELS, http);
     if (err != 0)
       return err;

@@ -37,7 +37,7 @@ static inline int is_object(uvllm_json_t v) {
 /* ---- Usage ---- */
 
 static uint64_t count(uvllm_json_t v) {
-  const int64_t n = uvllm_json_int(v, 0);
+  const int64_t n = v.parser != NULL ? uvllm_json_int(v, 0) : 0;
   return n > 0 ? (uint64_t) n : 0;
 }
 

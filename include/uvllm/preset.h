@@ -26,11 +26,44 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
+ *   "region"      of the endpoint, and of signatures where the base URL tells none;
+ *                 default "us-east-1"
+ *   "service"     that signatures are for; default "bedrock"
  * Ollama's takes, for every request, where extra_json does not say otherwise:
  *   "num_ctx", "num_gpu", "num_thread"
  *                 whole numbers: tokens of context, layers on the GPU, threads
  *   "keep_alive"  how long the model stays loaded: "10m", or seconds; negative is for
  *                 ever, 0 not at all
+ * What the Gemini dialect takes:
+ *   "version"     the API's, in the path; without it "v1beta"
+ *   "schema"      "openapi": schemas are OpenAPI's subset, and go as `parameters` and
+ *                 `responseSchema`; without it they are JSON Schemas, and go as
+ *                 `parametersJsonSchema` and `responseJsonSchema`
+ * Its extra_json goes into each input of an embedding (taskType, title). Parts of its
+ * answers that no event tells (images, code that was run) stand in replay_json.
+ * What the TGI dialect (Hugging Face's own) takes:
+ *   "route"       "models": each model has a path, /models/{id}, and its tasks beneath, as
+ *                 hf-inference has it; without it the server is a TGI or TEI of one's own
+ * What the Anthropic dialect takes as params:
+ *   "version"     the header anthropic-version; without it "2023-06-01". From
+ *                 "2026-10-21" on temperature and top_p are UVLLM_EUNSUPPORTED
+ *   "beta"        the header anthropic-beta: names with commas between
+ *   "auth"        "bearer": the key goes as "Authorization: Bearer", as those of OAuth
+ *                 always do; without it as x-api-key
+ *   "max_tokens"  for requests that say none, since the API wants one; without it
+ *                 16384, for Claude 3.5 and for models that are no Claude 8192, for
+ *                 older ones 4096
+ *   "thinking"    how a reasoning_effort is said: "adaptive" as an effort, "budget" as
+ *                 tokens, which are 20 (low), 50, 80, 90 (xhigh) or 95 (max) percent of
+ *                 max_tokens, at least 1024; without it by the model's name: models
+ *                 since Claude 4.6 take the former, older ones the latter. "none" turns
+ *                 thinking off
+ * Its replay_json has "stop_reason":"pause_turn" in it where the server has paused: the
+ * turn, sent back as it is, goes on.
+ * All take:
+ *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
+ *                 effect where the provider's options set a base URL
  * Limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
@@ -48,7 +81,8 @@ typedef struct uvllm_preset_s {
   size_t size;
   const char* name;
   const char* dialect;
-  const char* base_url;  /* NULL: the provider's options must say one */
+  const char* base_url;  /* "{NAME}" in it is the parameter of that name. NULL: the
+                            provider's options must say one */
   const char* model;     /* for requests that say none anywhere; NULL: none */
   const char* price_as;  /* provider name used for prices; NULL: the provider's own */
   const char* key_env;   /* the variable where the key usually stands, for programs that

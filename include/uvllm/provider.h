@@ -24,13 +24,19 @@ typedef enum {
   UVLLM_FRAME_BODY,  /* one frame: the whole body, also an empty one */
   UVLLM_FRAME_SSE,   /* server-sent events: one frame each, never without data */
   UVLLM_FRAME_LINES, /* one JSON value a line; blank lines are skipped */
-  UVLLM_FRAME_RAW    /* bytes as they come */
+  UVLLM_FRAME_RAW,   /* bytes as they come */
+  UVLLM_FRAME_AWS    /* application/vnd.amazon.eventstream, its checksums verified. Only
+                        where the library was built with Bedrock (zlib): else such an
+                        answer is UVLLM_EUNSUPPORTED */
 } uvllm_framing;
 
 /* Both slices are valid during the call only. */
 typedef struct uvllm_frame_s {
-  uvllm_str_t event; /* SSE event name; absent otherwise */
-  uvllm_str_t data;  /* SSE: the data lines, with a LF between two */
+  uvllm_str_t event; /* SSE event name; AWS :event-type, :exception-type or :error-code;
+                        absent otherwise */
+  uvllm_str_t data;  /* SSE: the data lines, with a LF between two. AWS: the payload; of
+                        an error without one its :error-message, which is no JSON */
+  int exception;     /* AWS: the :message-type is "exception" or "error" */
 } uvllm_frame_t;
 
 /* Everything one attempt may depend on. Made by the library: may grow. Valid
@@ -76,7 +82,8 @@ typedef struct uvllm_provider_ops_s {
   void (*header)(void* state, uvllm_str_t name, uvllm_str_t value, uvllm_emit_t* emit);
   /* The headers are there: how to cut the answer, if its status is 2xx.
    * content_type is the header's value, empty without one. NULL: by the content
-   * type (text/event-stream is SSE, application/x-ndjson LINES, the rest BODY). */
+   * type (text/event-stream is SSE, application/x-ndjson LINES,
+   * application/vnd.amazon.eventstream AWS, the rest BODY). */
   uvllm_framing (*begin)(void* state, int http_status, uvllm_str_t content_type);
   /* One frame of a 2xx answer: GO_ON, COMPLETE, NEXT, or an error, which is best
    * explained by uvllm_emit_error() before. */

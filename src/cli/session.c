@@ -93,6 +93,13 @@ static int add_client(cli_session_t* s, const cli_session_options_t* options) {
 }
 
 
+/* Amazon's variables, which other dialects have not. */
+static int is_amazons(const char* provider) {
+  const uvllm_preset_t* preset = uvllm_preset_find(NULL, provider);
+  return preset != NULL && strcmp(preset->dialect, "bedrock") == 0;
+}
+
+
 static int add_provider(cli_session_t* s, const cli_common_t* common,
                         const cli_session_options_t* options) {
   uvllm_provider_options_t o;
@@ -108,6 +115,11 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
   o.limits = options->limits;
   o.allow_http = common->allow_http;
   o.transport = common->transport;
+  const uvllm_kv_t region = { "region", getenv("AWS_REGION") };
+  if (is_amazons(options->provider) && has_env(region.value)) {
+    o.params = &region;
+    o.nparams = 1;
+  }
   int err = uvllm_provider_set(s->client, &o);
   if (err == 0)
     return 0;
@@ -135,9 +147,15 @@ static int add_key(cli_session_t* s, const cli_session_options_t* options, int i
   char* variable = cli_key_variable(options->provider);
   const char* value = getenv(variable);
   int status = 0;
+  uvllm_key_t key;
+  uvllm_key_init(&key);
+  if (!has_env(value) && is_amazons(options->provider) &&
+      has_env(getenv("AWS_SECRET_ACCESS_KEY"))) {
+    value = getenv("AWS_ACCESS_KEY_ID");
+    key.secret = getenv("AWS_SECRET_ACCESS_KEY");
+    key.session = getenv("AWS_SESSION_TOKEN");
+  }
   if (has_env(value)) {
-    uvllm_key_t key;
-    uvllm_key_init(&key);
     key.key = value;
     int err = uvllm_key_set(s->client, options->provider, &key);
     if (err != 0)

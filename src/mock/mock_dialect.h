@@ -19,9 +19,19 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 
 /* The first endpoint that fits a request answers it; OpenAI's are asked last.
  * New ones go to the top. */
+#ifdef UVLLM__HAS_BEDROCK
+#define UVLLM__MOCK_BEDROCK(X) X(bedrock)
+#else
+#define UVLLM__MOCK_BEDROCK(X)
+#endif
 #define UVLLM__MOCK_DIALECTS(X) \
   X(azure) \
+  X(gemini) \
+  X(cohere) \
+  X(anthropic) \
+  UVLLM__MOCK_BEDROCK(X) \
   X(ollama) \
+  X(tgi) \
   X(openai)
 
 /* ---- Errors ---- */
@@ -188,6 +198,9 @@ void uvllm__mock_usage(const uvllm__answer_t* answer, uvllm__mock_usage_t* usage
  * of 1e-7. */
 void uvllm__mock_vector(const uvllm__answer_t* answer, uint32_t input, float* out);
 void uvllm__mock_put_vector(const uvllm__answer_t* answer, uint32_t input, uvllm__buf_t* out);
+/* The same as a JSON string: base64 of little-endian floats. */
+void uvllm__mock_put_vector_base64(const uvllm__answer_t* answer, uint32_t input,
+                                   uvllm__buf_t* out);
 enum { UVLLM__MOCK_DIMENSIONS = 3072 }; /* at most */
 
 /* How many models a list has: those of the dialect, or what x-mock says. */

@@ -9,22 +9,6 @@ static const int64_t MS = 1000000;
 
 /* ---- Embeddings ---- */
 
-static void put_base64(uvllm__answer_t* answer, uint32_t input, uvllm__buf_t* out) {
-  float vector[UVLLM__MOCK_DIMENSIONS];
-  unsigned char bytes[UVLLM__MOCK_DIMENSIONS * 4];
-  uvllm__mock_vector(answer, input, vector);
-  for (size_t i = 0; i < answer->dimensions; i++) {
-    uint32_t bits;
-    memcpy(&bits, &vector[i], 4);
-    for (int k = 0; k < 4; k++) /* little-endian, whatever we are */
-      bytes[4 * i + (size_t) k] = (unsigned char) (bits >> (8 * k));
-  }
-  uvllm__buf_char(out, '"');
-  uvllm__buf_base64(out, bytes, 4 * (size_t) answer->dimensions);
-  uvllm__buf_char(out, '"');
-}
-
-
 static void put_embeddings(uvllm__answer_t* answer, uvllm__buf_t* out) {
   uint64_t tokens = (answer->prompt_bytes + 3) / 4;
   LIT(out, "{\"object\":\"list\",\"data\":[");
@@ -35,7 +19,7 @@ static void put_embeddings(uvllm__answer_t* answer, uvllm__buf_t* out) {
     uvllm__buf_uint(out, i);
     LIT(out, ",\"embedding\":");
     if (answer->flags & UVLLM__OPENAI_BASE64)
-      put_base64(answer, i, out);
+      uvllm__mock_put_vector_base64(answer, i, out);
     else
       uvllm__mock_put_vector(answer, i, out);
     uvllm__buf_char(out, '}');

@@ -4,6 +4,7 @@
 #include "mock/mock_int.h"
 
 #include <math.h>
+#include <strings.h>
 
 enum { MAX_DEPTH = 24, MAX_BYTES = 8 * 1024, MAX_PAD = 4096 };
 
@@ -101,16 +102,22 @@ static void make_number(maker_t* m, uvllm_json_t schema, int integer) {
 }
 
 
+/* OpenAPI's schemas, as Google has them, write types in upper case. */
+static int is_type(uvllm_str_t type, const char* wanted) {
+  return type.len == strlen(wanted) && strncasecmp(type.base, wanted, type.len) == 0;
+}
+
+
 static void make_typed(maker_t* m, uvllm_json_t schema, uvllm_str_t type, int depth) {
-  if (uvllm__str_eq(type, "object"))
+  if (is_type(type, "object"))
     make_object(m, schema, depth);
-  else if (uvllm__str_eq(type, "array"))
+  else if (is_type(type, "array"))
     make_array(m, schema, depth);
-  else if (uvllm__str_eq(type, "string"))
+  else if (is_type(type, "string"))
     make_string(m, schema);
-  else if (uvllm__str_eq(type, "integer") || uvllm__str_eq(type, "number"))
-    make_number(m, schema, uvllm__str_eq(type, "integer"));
-  else if (uvllm__str_eq(type, "boolean"))
+  else if (is_type(type, "integer") || is_type(type, "number"))
+    make_number(m, schema, is_type(type, "integer"));
+  else if (is_type(type, "boolean"))
     uvllm_json_write_bool(&m->w, 1);
   else
     uvllm_json_write_null(&m->w);

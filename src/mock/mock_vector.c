@@ -75,3 +75,20 @@ const char* uvllm__mock_model(const char* const* own, size_t nown, size_t i, cha
   snprintf(name, 32, "mock-model-%05zu", i);
   return name;
 }
+
+
+void uvllm__mock_put_vector_base64(const uvllm__answer_t* answer, uint32_t input,
+                                   uvllm__buf_t* out) {
+  float vector[UVLLM__MOCK_DIMENSIONS];
+  unsigned char bytes[UVLLM__MOCK_DIMENSIONS * 4];
+  uvllm__mock_vector(answer, input, vector);
+  for (size_t i = 0; i < answer->dimensions; i++) {
+    uint32_t bits;
+    memcpy(&bits, &vector[i], 4);
+    for (int k = 0; k < 4; k++) /* little-endian, whatever we are */
+      bytes[4 * i + (size_t) k] = (unsigned char) (bits >> (8 * k));
+  }
+  uvllm__buf_char(out, '"');
+  uvllm__buf_base64(out, bytes, 4 * (size_t) answer->dimensions);
+  uvllm__buf_char(out, '"');
+}

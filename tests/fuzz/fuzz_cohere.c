@@ -1,0 +1,3 @@
+/* Answers in the Cohere dialect. */
+#define FUZZ_DIALECT "cohere"
+#include "fuzz_answer.h"

@@ -1,0 +1,3 @@
+/* Answers in the Gemini dialect. */
+#define FUZZ_DIALECT "gemini"
+#include "fuzz_answer.h"

@@ -1,0 +1,3 @@
+/* Answers in the TGI dialect. */
+#define FUZZ_DIALECT "tgi"
+#include "fuzz_answer.h"
