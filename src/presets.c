@@ -13,6 +13,18 @@ static const uvllm_kv_t kMistral[] = {
   { "refuses", "stream_options,user,metadata,store,logit_bias,logprobs,top_logprobs,"
                "service_tier,safety_identifier,prompt_cache_key" },
 };
+static const uvllm_kv_t kResponses[] = { { "api", "responses" } };
+/* The last dated version that is no preview. */
+static const uvllm_kv_t kAzure[] = {
+  { "auth", "api-key" },
+  { "path", "/deployments/{model}" },
+  { "query.api-version", "2024-10-21" },
+  { "name.max_tokens", "max_completion_tokens" },
+};
+static const uvllm_kv_t kAzureV1[] = {
+  { "auth", "api-key" },
+  { "name.max_tokens", "max_completion_tokens" },
+};
 static const uvllm_kv_t kTogether[] = { { "schema", "direct" } };
 /* What Ollama's /v1 would ignore in silence. */
 static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,service_tier,user" } };
@@ -28,6 +40,12 @@ static const uvllm_kv_t kBedrock[] = {
 
 static const uvllm_preset_t kPresets[] = {
   { ROW, .name = "openai", .base_url = "https://api.openai.com/v1", .key_env = "OPENAI_API_KEY" },
+  { ROW, .name = "openai-responses", .base_url = "https://api.openai.com/v1",
+    .price_as = "openai", .key_env = "OPENAI_API_KEY", PARAMS(kResponses) },
+  { ROW, .name = "azure", .price_as = "azure", .key_env = "AZURE_OPENAI_API_KEY",
+    PARAMS(kAzure) }, /* https://RESOURCE.openai.azure.com/openai */
+  { ROW, .name = "azure-v1", .price_as = "azure", .key_env = "AZURE_OPENAI_API_KEY",
+    PARAMS(kAzureV1) }, /* https://RESOURCE.openai.azure.com/openai/v1 */
   { .size = sizeof(uvllm_preset_t), .needs_key = 1, .dialect = "gemini", .name = "gemini",
     .base_url = "https://generativelanguage.googleapis.com", .model = "gemini-2.5-flash",
     .price_as = "gemini", .key_env = "GEMINI_API_KEY" },

@@ -18,7 +18,6 @@ enum {
 
 typedef struct dialect_s {
   const char* name;   /* of the column, and of the preset */
-  const char* preset; /* NULL: as the name */
   const char* path;   /* of the base URL, on the mock */
   const char* model;
   unsigned int can;

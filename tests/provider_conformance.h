@@ -18,8 +18,8 @@
  * come before the body.
  *
  * Requests: `name.request` and beside it `name.http`. A request is a line of words
- * (op, perhaps "stream", "key=...", "secret=...", "session=...", "url=..." for the base
- * URL, "param:NAME=VALUE"), then an OpenAI
+ * (op, perhaps "stream", "model=...", "key=...", "secret=...", "session=...", "url=..."
+ * for the base URL, "param:NAME=VALUE"), then an OpenAI
  * body, translated first where the dialect takes none. name.http is what goes on the
  * wire: method and path, header lines, an empty line, the body; or "! " with the code
  * and the words of the refusal.
@@ -365,6 +365,8 @@ static inline void conformance__word(conformance_request_t* q, char* word) {
       q->r.op = ops[i].op;
   if (strcmp(word, "stream") == 0)
     q->r.flags |= UVLLM_STREAM;
+  if (strncmp(word, "model=", 6) == 0)
+    q->r.target.model = word + 6;
   if (strncmp(word, "key=", 4) == 0)
     q->attempt.key = test_str(word + 4);
   if (strncmp(word, "secret=", 7) == 0)

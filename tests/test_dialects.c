@@ -23,8 +23,6 @@
    CAN_CACHE | CAN_EMBED | CAN_CHOICES | CAN_SEED | CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL | \
    CAN_COMPLETE)
 
-static const uvllm_kv_t responses[] = { { "api", "responses" } };
-
 /* A new one is a line here. */
 static const dialect_t dialects[] = {
   { .name = "openai", .path = "/v1", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
@@ -38,9 +36,10 @@ static const dialect_t dialects[] = {
   { .name = "cohere", .path = "/cohere", .model = "command-a-03-2025",
     .can = CAN_IMAGE | CAN_IMAGE_URL | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_CACHE |
            CAN_EMBED | CAN_SEED | CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL },
-  { .name = "openai, responses", .preset = "openai", .path = "/v1", .model = "gpt-5.4",
-    .params = responses, .nparams = 1,
+  { .name = "openai-responses", .path = "/v1", .model = "gpt-5.4",
     .can = ALL_OF_OPENAI & ~(CAN_CHOICES | CAN_SEED | CAN_STOP) },
+  { .name = "azure", .path = "/openai", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
+  { .name = "azure-v1", .path = "/openai/v1", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
   { .name = "ollama", .path = "/ollama", .model = "llama3.2",
     .can = CAN_IMAGE | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_EMBED | CAN_SEED | CAN_STOP |
            CAN_MODELS | CAN_COMPLETE },
@@ -364,7 +363,6 @@ static void set_provider(core_t* core, const dialect_t* d) {
   core_provider_init(&p);
   snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", uvllm_mock_port(core->mock), d->path);
   p.name = d->name;
-  p.dialect = d->preset;
   p.base_url = url;
   p.price_as = "*";
   p.params = d->params;

@@ -8,6 +8,7 @@
 #include "openai.h"
 #include "frame_json.h"
 #include "http_build.h"
+#include "openai_quirks.h"
 #include "raw.h"
 
 
@@ -31,7 +32,7 @@ void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
     UVLLM__HTTP_CONSTANT(http, "Accept", "application/json");
   UVLLM__HTTP_CONSTANT(http, "User-Agent", "uvllm/" UVLLM_VERSION_STRING);
   const char* own = uvllm_param(attempt->params, attempt->nparams, "auth");
-  if (attempt->key.len != 0 && own != NULL)
+  if (attempt->key.len != 0 && own != NULL && strcmp(own, "bearer") != 0)
     uvllm_http_secret(http, own, "", attempt->key);
   else if (attempt->key.len != 0)
     UVLLM__HTTP_SECRET(http, "Authorization", "Bearer ", attempt->key);
@@ -56,7 +57,9 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   } else {
     if (r->op == UVLLM_MODELS) /* else POST, which need not be said */
       uvllm_http_method(http, "GET");
-    uvllm_http_path(http, path_of(r));
+    const int err = uvllm__quirk_path(attempt, path_of(r), r->op != UVLLM_MODELS, http);
+    if (err != 0)
+      return err;
   }
   uvllm__openai_headers(attempt, http);
   return r->op == UVLLM_RAW || r->op == UVLLM_MODELS ? 0 : uvllm__openai_body(attempt, http);

@@ -44,10 +44,17 @@ static int is_openai(uvllm_str_t url) {
 
 /* ---- Names ---- */
 
+/* Completions are older than this name. */
+static int is_too_new(const put_t* p, const char* name) {
+  return p->r->op == UVLLM_COMPLETION && strcmp(name, "max_completion_tokens") == 0;
+}
+
+
 /* A member's name at this server. */
 static const char* called(const put_t* p, const char* member) {
   const uvllm_attempt_t* a = p->attempt;
-  return a->nparams != 0 ? uvllm__quirk_name(a->params, a->nparams, member) : member;
+  const char* name = a->nparams != 0 ? uvllm__quirk_name(a->params, a->nparams, member) : member;
+  return is_too_new(p, name) ? member : name;
 }
 
 
@@ -57,6 +64,8 @@ static void put_renamed(put_t* p) {
   const char *member, *name;
   for (size_t i = 0; uvllm__quirk_next(a->params, a->nparams, &i, &member, &name);) {
     const uvllm_json_t given = uvllm__body_given(&p->body, member);
+    if (is_too_new(p, name))
+      continue;
     const int is_set = uvllm__body_is_claimed(&p->body, member) ||
                        uvllm__body_is_claimed(&p->body, name);
     uvllm__body_claim(&p->body, member);

@@ -79,6 +79,17 @@ int uvllm__openai_check_refused(const uvllm_request_t* r, uvllm_emit_t* emit) {
 }
 
 
+static int check_path(uvllm_emit_t* emit) {
+  const char* path = uvllm_emit_param(emit, "path");
+  const char* hole = path != NULL ? strstr(path, "{model}") : NULL;
+  if (path == NULL || (path[0] == '/' && strlen(path) < UVLLM__QUIRK_PATH &&
+                       (hole == NULL || hole[-1] == '/')))
+    return 0;
+  return uvllm__refuse_with(emit, UVLLM__EINVAL, "the parameter path is no path: it begins with "
+                            "a slash, and so does {model} in it");
+}
+
+
 int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
   static const uvllm__rules_t rules = {
     .dialect = "openai",
@@ -94,6 +105,8 @@ int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
       [UVLLM_RAW] = UVLLM__CAN_RAW_FIELDS | UVLLM__CAN_STREAM,
     },
   };
-  const int err = uvllm__check(&rules, r, emit);
+  int err = uvllm__check(&rules, r, emit);
+  if (err == 0)
+    err = check_path(emit);
   return err != 0 ? err : uvllm__openai_check_refused(r, emit);
 }

@@ -3,20 +3,24 @@
  */
 #include "openai_quirks.h"
 
-static const char kPrefix[] = "name.";
+static const char kName[] = "name.", kQuery[] = "query.", kModel[] = "{model}";
 
-enum { PREFIX = sizeof(kPrefix) - 1 };
+
+/* The next parameter whose name begins so, from *i on: what follows in its name. */
+static const char* next_of(const uvllm_kv_t* params, size_t n, size_t* i, const char* beginning) {
+  const size_t len = strlen(beginning);
+  for (; *i < n; (*i)++)
+    if (strncmp(params[*i].name, beginning, len) == 0)
+      return params[(*i)++].name + len;
+  return NULL;
+}
 
 
 int uvllm__quirk_next(const uvllm_kv_t* params, size_t n, size_t* i, const char** member,
                       const char** name) {
-  for (; *i < n; (*i)++)
-    if (strncmp(params[*i].name, kPrefix, PREFIX) == 0) {
-      *member = params[*i].name + PREFIX;
-      *name = params[(*i)++].value;
-      return 1;
-    }
-  return 0;
+  *member = next_of(params, n, i, kName);
+  *name = *member != NULL ? params[*i - 1].value : NULL;
+  return *member != NULL;
 }
 
 
@@ -58,5 +62,43 @@ int uvllm__quirk_is_bookkeeping(uvllm_str_t member) {
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     if (uvllm__str_eq(member, names[i]))
       return 1;
+  return 0;
+}
+
+
+/* "/deployments/{model}/x": text as it is, the model as a segment, which brings its
+ * slash along. */
+static int put_prefix(const char* prefix, uvllm_str_t model, uvllm_http_t* http) {
+  char text[UVLLM__QUIRK_PATH];
+  const char* hole = strstr(prefix, kModel);
+  const size_t before = hole != NULL ? (size_t) (hole - prefix) : strlen(prefix);
+  if (before >= sizeof(text) || hole == prefix) /* check() has refused it */
+    return UVLLM__EINVAL;
+  memcpy(text, prefix, before);
+  text[before - (hole != NULL)] = '\0';
+  uvllm_http_path(http, text);
+  if (hole == NULL)
+    return 0;
+  if (model.len == 0)
+    return UVLLM__EINVAL;
+  uvllm_http_segment(http, model);
+  uvllm_http_path(http, hole + sizeof(kModel) - 1);
+  return 0;
+}
+
+
+int uvllm__quirk_path(const uvllm_attempt_t* a, const char* path, int has_model,
+                      uvllm_http_t* http) {
+  const char* prefix = has_model ? uvllm_param(a->params, a->nparams, "path") : NULL;
+  const int err = prefix != NULL ? put_prefix(prefix, a->model, http) : 0;
+  const char* name;
+  if (err != 0)
+    return err;
+  uvllm_http_path(http, path);
+  for (size_t i = 0; (name = next_of(a->params, a->nparams, &i, kQuery)) != NULL;) {
+    const char* value = a->params[i - 1].value;
+    if (uvllm_param(a->params, a->nparams, a->params[i - 1].name) == value) /* the last one */
+      uvllm_http_query(http, name, uvllm__str(value));
+  }
   return 0;
 }

@@ -16,6 +16,13 @@ int uvllm__quirk_refuses(const uvllm_kv_t* params, size_t n, const char* member)
 /* For each member that "refuses" lists: start with *list as its value; 1, or 0 at its
  * end. */
 int uvllm__quirk_refused(const char** list, uvllm_str_t* member);
+enum { UVLLM__QUIRK_PATH = 256 }; /* bytes of the param "path", with its end */
+
+/* The path of an op with what the server wants around it: "path" before it, for ops
+ * that have a model, and "query.X" behind it. 0; UV_EINVAL if no model is known, but
+ * wanted. */
+int uvllm__quirk_path(const uvllm_attempt_t* attempt, const char* path, int has_model,
+                      uvllm_http_t* http);
 /* Whether a refused member is just not sent, since it changes no answer. */
 int uvllm__quirk_is_bookkeeping(uvllm_str_t member);
 

@@ -8,22 +8,31 @@
 #include "openai_responses.h"
 #include "check.h"
 #include "frame_json.h"
+#include "openai_quirks.h"
 
+#include <math.h>
 #include <stdio.h>
 
 
 /* ---- Requests ---- */
 
-/* A name has no place in an item; a tool's is known by its call. */
+/* The first message with a name, or nmessages: a name has no place in an item. A tool's
+ * is known by its call. */
+static size_t find_name(const uvllm_request_t* r) {
+  size_t i = 0;
+  while (i < r->nmessages && (r->messages[i].name.len == 0 || r->messages[i].role == UVLLM_TOOL))
+    i++;
+  return i;
+}
+
+
 static int check_names(const uvllm_request_t* r, uvllm_emit_t* emit) {
   char message[80];
-  for (size_t i = 0; i < r->nmessages; i++) {
-    if (r->messages[i].name.len == 0 || r->messages[i].role == UVLLM_TOOL)
-      continue;
-    snprintf(message, sizeof(message), "messages[%zu] has a name, which has no counterpart", i);
-    return uvllm__refuse_with(emit, UVLLM_EUNSUPPORTED, message);
-  }
-  return 0;
+  const size_t i = find_name(r);
+  if (i == r->nmessages)
+    return 0;
+  snprintf(message, sizeof(message), "messages[%zu] has a name, which has no counterpart", i);
+  return uvllm__refuse_with(emit, UVLLM_EUNSUPPORTED, message);
 }
 
 
@@ -50,12 +59,22 @@ static int check(const uvllm_request_t* r, uvllm_emit_t* emit) {
 }
 
 
+/* The dialect may have been another one at submit. */
+static int can_be_built(const uvllm_request_t* r) {
+  return r->op == UVLLM_CHAT && r->body_json.base == NULL && r->n <= 1 && r->stop == NULL &&
+         r->seed == INT64_MIN && isnan(r->frequency_penalty) && isnan(r->presence_penalty) &&
+         find_name(r) == r->nmessages;
+}
+
+
 static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   uvllm__responses_t* s = state;
-  if (attempt->request->op != UVLLM_CHAT || attempt->request->body_json.base != NULL)
-    return UVLLM_EUNSUPPORTED; /* the dialect was another one at submit */
+  if (!can_be_built(attempt->request))
+    return UVLLM_EUNSUPPORTED;
   uvllm__headers_begin(&s->head, attempt);
-  uvllm_http_path(http, "/responses");
+  const int err = uvllm__quirk_path(attempt, "/responses", 0, http);
+  if (err != 0)
+    return err;
   uvllm__openai_headers(attempt, http);
   return uvllm__responses_body(attempt, http);
 }

@@ -46,9 +46,11 @@ static void put_file(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 }
 
 
-static void put_part(uvllm_json_writer_t* w, uvllm_role role, const uvllm__part_t* part) {
+static int put_part(uvllm_json_writer_t* w, uvllm_role role, const uvllm__part_t* part) {
   const int is_refusal =
       uvllm__str_eq(uvllm_json_str(uvllm_json_get(part->json, "type")), "refusal");
+  if (part->type == UVLLM__PART_AUDIO)
+    return UVLLM_EUNSUPPORTED;
   uvllm_json_begin_object(w);
   if (part->type == UVLLM__PART_IMAGE) {
     put_image(w, part);
@@ -62,6 +64,7 @@ static void put_part(uvllm_json_writer_t* w, uvllm_role role, const uvllm__part_
     member(w, "text", part->text);
   }
   uvllm_json_end_object(w);
+  return 0;
 }
 
 
@@ -76,9 +79,8 @@ static int put_content(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_re
   }
   int rc = uvllm__parts_begin(&parts, s, r, i);
   uvllm_json_begin_array(w);
-  if (rc == 0)
-    while ((rc = uvllm__parts_next(&parts, &part)) == 1)
-      put_part(w, r->messages[i].role, &part);
+  while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1)
+    rc = put_part(w, r->messages[i].role, &part);
   uvllm_json_end_array(w);
   return rc;
 }

@@ -13,7 +13,10 @@
  *   "api.X"       the same for models whose name begins with X ("api.gpt-5"); the
  *                 longest X counts, and goes before "api"
  *   "auth"        a header's name ("api-key") that has the key as it is; without it
- *                 "Authorization: Bearer"
+ *                 "Authorization: Bearer", as with "bearer"
+ *   "path"        what stands between the base URL and the path of a chat, a completion
+ *                 or an embedding; "{model}" in it is the model: "/deployments/{model}"
+ *   "query.X"     a parameter X of the URL's query, of all but raw requests
  *   "name.X"      what the request member X is called there ("name.seed" is
  *                 "random_seed"); not of the Responses API, as "schema"
  *   "refuses"     members with commas between, as OpenAI calls them, that the server

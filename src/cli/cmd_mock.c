@@ -252,8 +252,8 @@ const cli_command_t cli_mock = {
   "run the mock provider as a server",
   "[OPTIONS]",
   "Runs the mock provider on loopback and prints where it listens; it speaks OpenAI's\n"
-  "dialect, Ollama's (/api) and Bedrock's (/model). ^C ends it. GET /mock/stats tells what\n"
-  "it saw; the request header\n"
+  "dialect, Azure's (/openai), Ollama's (/api) and Bedrock's (/model). ^C ends it. GET\n"
+  "/mock/stats tells what it saw; the request header\n"
   "x-mock: ttft=200,itl=5,tokens=50,status=503,retry-after=2,cut=10,stall=3,malformed,drip\n"
   "asks for one behaviour.",
   "uvllm mock --port 8080 --ttft-ms 200 --itl-ms 20 --error-rate 0.05",

@@ -25,6 +25,7 @@ typedef struct uvllm__mock_endpoint_s uvllm__mock_endpoint_t;
 #define UVLLM__MOCK_BEDROCK(X)
 #endif
 #define UVLLM__MOCK_DIALECTS(X) \
+  X(azure) \
   X(gemini) \
   X(cohere) \
   X(anthropic) \

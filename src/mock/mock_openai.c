@@ -179,9 +179,9 @@ static const uvllm__mock_fault_t faults[] = {
     "The engine is currently overloaded, please try again later." }
 };
 
-static const uvllm__mock_shape_t embeddings = { .read = uvllm__mock_openai_read_embed,
-                                                .whole = put_embeddings };
-static const uvllm__mock_shape_t list = { .read = read_models };
+const uvllm__mock_shape_t uvllm__mock_openai_embeddings = { .read = uvllm__mock_openai_read_embed,
+                                                            .whole = put_embeddings };
+const uvllm__mock_shape_t uvllm__mock_openai_list = { .read = read_models };
 static const uvllm__mock_shape_t one = { .read = read_one_model };
 
 static const uvllm__mock_endpoint_t endpoints[] = {
@@ -192,8 +192,9 @@ static const uvllm__mock_endpoint_t endpoints[] = {
   { .method = HTTP_POST, .path = "/v1/completions", .kind = UVLLM__MOCK_GENERATE,
     .framing = UVLLM__FRAME_SSE, .shape = &uvllm__mock_openai_completion },
   { .method = HTTP_POST, .path = "/v1/embeddings", .kind = UVLLM__MOCK_EMBED,
-    .shape = &embeddings },
-  { .method = HTTP_GET, .path = "/v1/models", .kind = UVLLM__MOCK_FIXED, .shape = &list },
+    .shape = &uvllm__mock_openai_embeddings },
+  { .method = HTTP_GET, .path = "/v1/models", .kind = UVLLM__MOCK_FIXED,
+    .shape = &uvllm__mock_openai_list },
   { .method = HTTP_GET, .path = "/v1/models/{id*}", .kind = UVLLM__MOCK_FIXED, .shape = &one }
 };
 

@@ -14,10 +14,14 @@ enum {
 
 extern const uvllm__mock_shape_t uvllm__mock_openai_chat, uvllm__mock_openai_completion;
 extern const uvllm__mock_shape_t uvllm__mock_responses;
+extern const uvllm__mock_shape_t uvllm__mock_openai_embeddings, uvllm__mock_openai_list;
 
 /* The model: what the path has as its parameter, or else a member of the body. */
 int uvllm__mock_openai_read_model(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
                                   uvllm__mock_error_t* error);
+/* Whether the path may be asked, where it is Azure's. */
+int uvllm__mock_azure_check(const uvllm__answer_t* answer, const uvllm__mock_request_t* request,
+                            uvllm__mock_error_t* error);
 int uvllm__mock_responses_read(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
                                uvllm__mock_error_t* error);
 int uvllm__mock_openai_read_chat(uvllm__answer_t* answer, const uvllm__mock_request_t* request,

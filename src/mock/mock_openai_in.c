@@ -42,6 +42,8 @@ static int read_count(const uvllm__answer_t* answer, uvllm_json_t root, const ch
 int uvllm__mock_openai_read_model(uvllm__answer_t* answer, const uvllm__mock_request_t* request,
                                   uvllm__mock_error_t* error) {
   uvllm_json_t model = uvllm_json_get(request->root, "model");
+  if (uvllm__mock_azure_check(answer, request, error) != 0)
+    return -1;
   if (request->param != NULL)
     return uvllm__mock_read_model(answer, uvllm__str(request->param), error);
   if (!uvllm__json_given(model))

@@ -77,6 +77,40 @@ static void put_usage(const uvllm__answer_t* answer, uvllm__buf_t* out) {
 }
 
 
+/* ---- Azure's content filters ---- */
+
+#define SAFE "{\"filtered\":false,\"severity\":\"safe\"}"
+
+
+static int has_filters(const uvllm__answer_t* answer) {
+  return answer->dialect == &uvllm__mock_azure && is_chat(answer);
+}
+
+
+static void put_found(const uvllm__answer_t* answer, uvllm__buf_t* out) {
+  if (has_filters(answer))
+    LIT(out, ",\"content_filter_results\":{\"hate\":" SAFE ",\"self_harm\":" SAFE
+             ",\"sexual\":" SAFE ",\"violence\":" SAFE "}");
+}
+
+
+static void put_prompt_found(uvllm__buf_t* out) {
+  LIT(out, "\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{\"hate\":"
+           SAFE ",\"jailbreak\":{\"filtered\":false,\"detected\":false},\"self_harm\":" SAFE
+           ",\"sexual\":" SAFE ",\"violence\":" SAFE "}}]");
+}
+
+
+/* A chunk that is none, before all others. */
+static void put_prompt_chunk(uvllm__answer_t* answer) {
+  uvllm__buf_t* out = uvllm__mock_open(answer, NULL);
+  LIT(out, "{\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\",");
+  put_prompt_found(out);
+  uvllm__buf_char(out, '}');
+  uvllm__mock_close(answer);
+}
+
+
 /* ---- Whole answers ---- */
 
 static void put_call(uvllm__answer_t* answer, const uvllm__block_t* block, uvllm__buf_t* out) {
@@ -145,6 +179,7 @@ static void put_choice(uvllm__answer_t* answer, uint32_t choice, uvllm__buf_t* o
     LIT(out, ",\"message\":");
     put_message(answer, choice, out);
   }
+  put_found(answer, out);
   LIT(out, ",\"logprobs\":null,\"finish_reason\":");
   put_reason(answer, out);
   uvllm__buf_char(out, '}');
@@ -162,6 +197,10 @@ static void whole(uvllm__answer_t* answer, uvllm__buf_t* out) {
   put_usage(answer, out);
   if (is_chat(answer))
     LIT(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_5f6d6f636b\"");
+  if (has_filters(answer)) {
+    uvllm__buf_char(out, ',');
+    put_prompt_found(out);
+  }
   uvllm__buf_char(out, '}');
 }
 
@@ -200,6 +239,7 @@ static void close_event(const uvllm__answer_t* answer, uvllm__buf_t* out) {
 
 
 static void close_choice(const uvllm__answer_t* answer, int finish, uvllm__buf_t* out) {
+  put_found(answer, out);
   LIT(out, ",\"logprobs\":null,\"finish_reason\":");
   if (finish)
     put_reason(answer, out);
@@ -223,6 +263,8 @@ static void put_role(uvllm__answer_t* answer, uint32_t choice) {
 static void begin(uvllm__answer_t* answer) {
   uvllm__buf_clear(&answer->prefix);
   put_common(answer, &answer->prefix, 1);
+  if (has_filters(answer))
+    put_prompt_chunk(answer);
   for (uint32_t i = 0; is_chat(answer) && answer->ncalls == 0 && i < answer->nchoices; i++)
     put_role(answer, i);
 }

@@ -167,7 +167,8 @@ static void close_response(const uvllm__answer_t* answer, uvllm__buf_t* out) {
            "null,\"summary\":null},\"service_tier\":\"default\",\"store\":");
   uvllm__buf_str(out, answer->flags & UVLLM__OPENAI_STORE ? "true" : "false");
   LIT(out, ",\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\""
-           ",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"user\":null,\"metadata\":{}}");
+           ",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"user\":null,"
+           "\"metadata\":{}}");
 }
 
 
