@@ -61,6 +61,12 @@ int uvllm__plain_carry(uvllm__plain_conn_t* c, uvllm__exchange_t* x, uint64_t no
 }
 
 
+static void let_go(uvllm__plain_conn_t* c) {
+  c->x->handle = NULL;
+  c->x = NULL;
+}
+
+
 static int reuse(uvllm__engine_t* engine, uvllm__exchange_t* x, uint64_t now) {
   uvllm__plain_t* p = (uvllm__plain_t*) engine;
   uvllm__plain_pool_t* pool = uvllm__plain_pool_of(p, x->origin);
@@ -68,6 +74,7 @@ static int reuse(uvllm__engine_t* engine, uvllm__exchange_t* x, uint64_t now) {
   while (pool != NULL && (c = uvllm__plain_pool_take(pool, now)) != NULL) {
     if (uvllm__plain_carry(c, x, now) == 0)
       return 1;
+    let_go(c); /* what comes next may wait for a name */
     uvllm__plain_conn_close(c);
   }
   return 0;
@@ -77,12 +84,6 @@ static int reuse(uvllm__engine_t* engine, uvllm__exchange_t* x, uint64_t now) {
 static int start(uvllm__engine_t* engine, uvllm__exchange_t* x, uvllm__dns_name_t* name,
                  uint64_t now) {
   return uvllm__plain_dial((uvllm__plain_t*) engine, x, name, now);
-}
-
-
-static void let_go(uvllm__plain_conn_t* c) {
-  c->x->handle = NULL;
-  c->x = NULL;
 }
 
 

@@ -24,9 +24,9 @@ typedef struct oracle_s {
   const char* why;      /* BAD: what is wrong */
   int in_line;          /* it ends within one of a head, a chunk's size or a trailer */
   int in_trailers;      /* that far it was right */
-  int is_rare;          /* a chunk extension that llhttp 8.1 gets wrong: behind one with an
+  int is_rare;          /* what llhttp 8.1 gets wrong: a chunk extension behind one with an
                            unquoted value, or with an escape or more than ASCII in a
-                           quoted one */
+                           quoted one; a tab behind a length or a coding */
   int status;           /* of the final head; 0: it is not whole */
   int http10;
   unsigned int nlengths, ncodings;
@@ -152,6 +152,7 @@ static inline int oracle__take_field(oracle_t* o, uvllm_str_t line, size_t name_
   uvllm__buf_str(&o->fields, ": ");
   uvllm__buf_append(&o->fields, value.base, value.len);
   uvllm__buf_char(&o->fields, '\n');
+  o->is_rare |= oracle__is_framing(name) && line.base[line.len - 1] == '\t';
   if (oracle__is_named(name, "content-length"))
     return oracle__take_length(o, value);
   if (!oracle__is_named(name, "transfer-encoding"))

@@ -52,6 +52,7 @@ typedef struct play_s {
   int fd, port;
   play_conn_t* conns;
   int nopen, nplaying, nconnections, nrequests;
+  int holds;           /* nobody is answered until play_go_on() */
   size_t answer_after; /* so many bytes of a request, and no more are read; 0: all of it */
   size_t read_size;    /* at most so many bytes in a turn */
   void (*answer)(play_conn_t* c, play_part_t* part);
@@ -120,7 +121,7 @@ static inline void play__on_hangup(uv_poll_t* poll, int status, int events) {
 
 static inline void play__take(play_conn_t* c) {
   size_t len = wire_request_len(c->in, c->len);
-  if (c->playing || c->said_all)
+  if (c->playing || c->said_all || c->play->holds)
     return;
   if (c->play->answer_after != 0 && c->len >= c->play->answer_after) {
     uv_poll_start(&c->poll, UV_DISCONNECT, play__on_hangup);
@@ -270,19 +271,49 @@ static inline void play_start_tcp(play_t* p, uv_loop_t* loop, const char* ip,
   p->port = ntohs(addr.sin_port);
 }
 
+/* 0: there is no IPv6 here. */
+static inline int play_start_v6(play_t* p, uv_loop_t* loop,
+                                void (*answer)(play_conn_t* c, play_part_t* part), void* data) {
+  struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  socklen_t n = sizeof(addr);
+  int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr*) &addr, n) != 0) {
+    close(fd);
+    return 0;
+  }
+  assert_int_equal(getsockname(fd, (struct sockaddr*) &addr, &n), 0);
+  play_start(p, loop, fd, answer, data);
+  p->port = ntohs(addr.sin6_port);
+  return 1;
+}
+
+static inline void play_go_on(play_t* p) {
+  p->holds = 0;
+  for (play_conn_t* c = p->conns; c != NULL; c = c->next)
+    play__take(c);
+}
+
 static inline void play_close_all(play_t* p) {
   for (play_conn_t* c = p->conns; c != NULL; c = c->next)
     play_close(c, PLAY_CLOSE);
 }
 
+/* Its connections stay. */
+static inline void play_stop_listening(play_t* p) {
+  if (p->fd < 0)
+    return;
+  uv_poll_stop(&p->poll);
+  uv_close((uv_handle_t*) &p->poll, NULL);
+  close(p->fd);
+  p->fd = -1;
+}
+
 static inline void play_stop(play_t* p) {
   while (p->conns != NULL)
     play_drop(p->conns);
-  uv_poll_stop(&p->poll);
-  uv_close((uv_handle_t*) &p->poll, NULL);
+  play_stop_listening(p);
   uv_close((uv_handle_t*) &p->check, NULL);
   uv_close((uv_handle_t*) &p->idle, NULL);
-  close(p->fd);
 }
 
 #endif

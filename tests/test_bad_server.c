@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE /* memmem */
 #include "core.h"
+#include "malformed.h"
 #include "script.h"
 
 typedef struct bad_s {
@@ -262,35 +263,12 @@ static void a_head_that_breaks_off_has_said_nothing(void** state) {
 
 static void malformed_heads_are_refused(void** state) {
   (void) state;
-  static const char* const heads[] = {
-    "HTTP/2.0 200 OK\r\n", "HTTP/1.2 200 OK\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n",
-    "HTTP/1.1 0200 OK\r\n", "HTTP/1.1  200 OK\r\n", "http/1.1 200 OK\r\n",
-    "HTTP/1.1 200 O\x01K\r\n",
-    "\r\nHTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n\r\nHTTP/1.1 200 OK\r\n",
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n",
-    "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\n",
-    "HTTP/1.1 102 Processing\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK\r\n",
-    "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\n",
-    "HTTP/1.1 200 OK\r\nX:\r\n b\r\n", "HTTP/1.1 200 OK\r\n X: a\r\n",
-    "HTTP/1.1 200 OK\r\nX: a\r\n \r\n", "HTTP/1.1 200 OK\r\nX : a\r\n",
-    "HTTP/1.1 200 OK\r\nX\r\n", "HTTP/1.1 200 OK\r\n: a\r\n", "HTTP/1.1 200 OK\r\nX Y: a\r\n",
-    "HTTP/1.1 200 OK\r\nX: a\x01\r\n", "HTTP/1.1 200 OK\r\nX: a\x7f\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length:\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
-    "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n",
-    "HTTP/1.1 503 Service Unavailable\r\nX\r\n"
-  };
-  for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+  for (size_t i = 0; i < MALFORMED_HEADS; i++) {
     char text[256];
     seen_t s;
-    snprintf(text, sizeof(text), "%s\r\n5\r\nhello\r\n0\r\n\r\n", heads[i]);
+    snprintf(text, sizeof(text), "%s" MALFORMED_REST, malformed_heads[i]);
     if (status_of(text, SCRIPT_CLOSE, 0, &s) != UVLLM_EPROTO || s.http_status != 0)
-      fail_msg("%s: %s, HTTP %d", heads[i], uvllm_err_name(s.status), s.http_status);
+      fail_msg("%s: %s, HTTP %d", malformed_heads[i], uvllm_err_name(s.status), s.http_status);
     assert_true(strlen(s.message) > 0);
   }
 }

@@ -40,6 +40,11 @@ static const dialect_t dialects[] = {
     .can = ALL_OF_OPENAI & ~(CAN_CHOICES | CAN_SEED | CAN_STOP) },
   { .name = "azure", .path = "/openai", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
   { .name = "azure-v1", .path = "/openai/v1", .model = "gpt-4o-mini", .can = ALL_OF_OPENAI },
+#ifdef UVLLM__HAS_BEDROCK
+  { .name = "bedrock", .path = "", .model = "anthropic.claude-3-5-sonnet-20240620-v1:0",
+    .can = CAN_IMAGE | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_FILTER | CAN_CACHE | CAN_COUNT |
+           CAN_STOP | CAN_MODELS | CAN_ALWAYS_CALL },
+#endif
   { .name = "ollama", .path = "/ollama", .model = "llama3.2",
     .can = CAN_IMAGE | CAN_TOOLS | CAN_SCHEMA | CAN_REASON | CAN_EMBED | CAN_SEED | CAN_STOP |
            CAN_MODELS | CAN_COMPLETE },

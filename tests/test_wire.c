@@ -270,29 +270,16 @@ static void a_name_is_told_as_it_was_given(void** state) {
   wire_end(&w);
 }
 
-static int listen_at_v6_loopback(int* port) {
-  struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-  socklen_t n = sizeof(addr);
-  int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr*) &addr, n) != 0)
-    return -1;
-  assert_int_equal(getsockname(fd, (struct sockaddr*) &addr, &n), 0);
-  *port = ntohs(addr.sin6_port);
-  return fd;
-}
-
 static void an_ipv6_address_stands_in_brackets(void** state) {
   (void) state;
   wire_t w;
   ask_t a;
-  int port, fd = listen_at_v6_loopback(&port);
-  if (fd < 0)
-    skip();
   memset(&w, 0, sizeof(w));
   core_begin(&w.core);
-  w.core.nfds--; /* this one is closed with the server */
-  play_start(&w.server, &w.core.loop, fd, keep_request, &w);
-  w.server.port = port;
+  if (!play_start_v6(&w.server, &w.core.loop, keep_request, &w)) {
+    core_end(&w.core);
+    skip();
+  }
   ask_raw(&a, NULL, "/x", NULL);
   must_send(&w, "http://[::1]:@/v1", &a.r, NULL,
             "GET /v1/x HTTP/1.1\r\nHost: [::1]:@\r\n" ACCEPT "\r\n");

@@ -78,9 +78,9 @@ static void on_time(uv_timer_t* timer) {
       cli_note(UVLLM_LOG_INFO, "requests wait: %s", now);
     else
       cli_note(UVLLM_LOG_INFO, "no request waits any more");
-    strcpy(n->told, now);
+    memcpy(n->told, now, sizeof(now));
   }
-  strcpy(n->seen, now);
+  memcpy(n->seen, now, sizeof(now));
 }
 
 
