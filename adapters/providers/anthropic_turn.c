@@ -68,7 +68,7 @@ static int is_boundary(uvllm_str_t text, uint64_t at) {
 
 /* The next call, if it has this id: 1; 0 if it has not, or there is none. */
 static int next_is(uvllm__list_t* calls, uvllm_json_t id) {
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   uvllm_str_t wanted;
   const int err = uvllm__shape_str(id, &wanted);
   const int rc = err == 0 ? uvllm__calls_next(calls, &call) : err;
