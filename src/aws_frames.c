@@ -157,7 +157,7 @@ static int take(uvllm__frames_t* f, const char** p, const char* end, uvllm_str_t
 int uvllm__aws_feed(uvllm__frames_t* f, const char* data, size_t len, size_t* consumed,
                     uvllm__frame_cb cb, void* ctx) {
   const char *p = data, *end = data + len;
-  uvllm_str_t message;
+  uvllm_str_t message = { NULL, 0 };
   uvllm_frame_t frame;
   while (p < end) {
     int rc = take(f, &p, end, &message);

@@ -54,7 +54,7 @@ static int put_effort(put_t* p, uvllm__anthropic_effort_t* e) {
 
 
 static int put_schema(put_t* p) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   uvllm_json_writer_t* w = p->p.w;
   const int err = uvllm__schema(&p->p.shape, p->p.r, &schema);
   if (err != 0 || schema.schema.base == NULL || !uvllm__body_begins(&p->body, "format"))
@@ -106,7 +106,7 @@ static void write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
 
 static int put_tools(put_t* p) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   if (p->p.r->tools_json.base == NULL || !uvllm__body_begins(&p->body, "tools"))
     return 0;
   int rc = uvllm__tools_begin(&tools, &p->p.shape, p->p.r);

@@ -48,7 +48,7 @@ static const char* wrong_part(const uvllm__part_t* part) {
 static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = r->messages[i].parts_json.base != NULL ? uvllm__parts_begin(&parts, s, r, i) : 1;
   if (rc != 0)
     return rc == 1 ? 0 : rc; /* text alone */
@@ -65,7 +65,7 @@ static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
 static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, s, r, i);
   if (rc != 0)
     return rc;

@@ -71,7 +71,7 @@ static int write_block(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 
 int uvllm__anthropic_blocks(uvllm__anthropic_put_t* p, size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, &p->shape, p->r, i);
   if (rc != 0)
     return rc;
@@ -111,7 +111,7 @@ static size_t count_system(const uvllm_request_t* r, const uvllm_message_t** las
 
 
 int uvllm__anthropic_has_system(const uvllm_request_t* r) {
-  const uvllm_message_t* last;
+  const uvllm_message_t* last = NULL;
   const size_t n = count_system(r, &last);
   return n > 1 || (n == 1 && (last->parts_json.base != NULL || last->text.len != 0));
 }

@@ -47,7 +47,7 @@ static int write_call(uvllm__anthropic_put_t* p, const uvllm__call_t* call, uvll
 static int write_calls(uvllm__anthropic_put_t* p, size_t i) {
   const uvllm_json_t none = { NULL, 0 };
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, &p->shape, p->r, i);
   if (rc != 0)
     return rc;
@@ -83,7 +83,7 @@ static int next_is(uvllm__list_t* calls, uvllm_json_t id) {
 static int fits(uvllm__anthropic_put_t* p, size_t i, uvllm_json_t content) {
   const uvllm_message_t* m = &p->r->messages[i];
   uvllm__list_t calls;
-  uvllm__call_t more;
+  uvllm__call_t more = { 0 };
   uvllm_json_t element;
   uint32_t it = 0;
   uint64_t at = 0;
@@ -119,7 +119,7 @@ static void write_text(uvllm__anthropic_put_t* p, uvllm_str_t text, uvllm_json_t
 static int write_fitting(uvllm__anthropic_put_t* p, size_t i, uvllm_json_t content) {
   uvllm_str_t text = p->r->messages[i].text;
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   uvllm_json_t element;
   uint32_t it = 0;
   int rc = uvllm__calls_begin(&calls, &p->shape, p->r, i);

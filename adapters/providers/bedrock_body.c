@@ -36,7 +36,7 @@ static int write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
 
 static int write_tools(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   int rc = uvllm__tools_begin(&tools, s, r);
   uvllm_json_begin_array(w);
   while (rc == 0 && (rc = uvllm__tools_next(&tools, &tool)) == 1)
@@ -62,7 +62,7 @@ static void write_choice(uvllm_json_writer_t* w, uvllm__choice_type type, uvllm_
 static int put_tools(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
   uvllm__choice_type type;
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   uvllm_str_t name;
   int err = uvllm__tools_begin(&tools, s, r);
   if (err != 0 || (err = uvllm__tools_next(&tools, &tool)) != 1)
@@ -112,7 +112,7 @@ static void write_format(uvllm_json_writer_t* w, const uvllm__schema_t* schema) 
 
 
 static int put_output(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, r, &schema);
   if (err != 0)
     return err;

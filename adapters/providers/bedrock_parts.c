@@ -147,7 +147,7 @@ static void write_media(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 /* An empty text is refused there, so it is none beside others. */
 static int write_parts(const put_t* p, size_t i, int may_be_empty) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, p->shape, p->r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1) {
     rc = 0;
@@ -169,7 +169,7 @@ static int write_parts(const put_t* p, size_t i, int may_be_empty) {
 
 static int write_calls(const put_t* p, size_t i) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, p->shape, p->r, i);
   while (rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1) {
     if (!call.is_object)
@@ -310,7 +310,7 @@ static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                                       "has audio of a format that bedrock does not take",
                                       "has a file of a format that bedrock does not take" };
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1) {
     if (part.type != UVLLM__PART_TEXT && format_of(&part).base == NULL)
@@ -324,7 +324,7 @@ static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
 static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, s, r, i);
   while (rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1) {
     if (!call.is_object)

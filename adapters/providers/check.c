@@ -236,7 +236,7 @@ static int refuse_part(const uvllm__rules_t* rules, size_t i, const uvllm__part_
 static int check_parts(const uvllm__rules_t* rules, const uvllm_request_t* r, size_t i,
                        uvllm__shape_t* s, uvllm_emit_t* emit) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1) {
     if ((rules->parts[r->messages[i].role] & kind_of(&part)) == 0)
@@ -250,7 +250,7 @@ static int check_parts(const uvllm__rules_t* rules, const uvllm_request_t* r, si
 static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, s, r, i);
   if (rc == 0)
     while ((rc = uvllm__calls_next(&calls, &call)) == 1)
@@ -261,7 +261,7 @@ static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
 
 static int check_tools(const uvllm_request_t* r, uvllm__shape_t* s) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   uvllm__choice_type type;
   uvllm_str_t name;
   int rc = uvllm__tools_begin(&tools, s, r);
@@ -273,7 +273,7 @@ static int check_tools(const uvllm_request_t* r, uvllm__shape_t* s) {
 
 
 static int check_schema(const uvllm_request_t* r, uvllm__shape_t* s, uvllm_emit_t* emit) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, r, &schema);
   if (err != 0)
     return uvllm__shape_tell(s, err, emit);

@@ -10,7 +10,7 @@
 /* All tools are strict or none is. */
 static int check_tools(const uvllm_request_t* r, uvllm__shape_t* s, int* all_strict) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   uint32_t n = 0, nstrict = 0;
   *all_strict = 0;
   int rc = uvllm__tools_begin(&tools, s, r);
@@ -101,7 +101,7 @@ static void write_image(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 static int write_parts(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r,
                        size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1) {
     uvllm_json_begin_object(w);
@@ -149,7 +149,7 @@ static int write_content(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_
 static int write_calls(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r,
                        size_t i) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   if (r->messages[i].tool_calls_json.base == NULL)
     return 0;
   uvllm_json_name(w, "tool_calls");
@@ -231,7 +231,7 @@ static void write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
 
 static int put_tools(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   int strict, rc = check_tools(r, s, &strict);
   if (rc != 0 || r->tools_json.base == NULL)
     return rc;
@@ -268,7 +268,7 @@ static int put_choice(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t
 /* ---- The rest ---- */
 
 static int put_schema(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, r, &schema);
   if (err != 0 || r->json_schema.base == NULL)
     return err;

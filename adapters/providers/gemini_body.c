@@ -47,7 +47,7 @@ static void write_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool, int op
 static int write_tools(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_attempt_t* attempt,
                        int* is_strict) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   int rc = uvllm__tools_begin(&tools, s, attempt->request);
   if (rc == 0)
     rc = uvllm__tools_next(&tools, &tool);
@@ -106,7 +106,7 @@ static int write_choice(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request
 /* ---- generationConfig ---- */
 
 static int write_schema(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_attempt_t* attempt) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, attempt->request, &schema);
   if (err != 0 || attempt->request->json_schema.base == NULL)
     return err;

@@ -40,7 +40,7 @@ static int refuse_at(size_t message, const char* what, uvllm_emit_t* emit) {
 static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1) {
     if (part.data.base != NULL && part.media_type.base == NULL)
@@ -54,7 +54,7 @@ static int check_parts(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
 static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, s, r, i);
   while (rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1) {
     if (!call.is_object)

@@ -70,7 +70,7 @@ static int write_part(uvllm_json_writer_t* w, const uvllm__part_t* part) {
 static int write_parts(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r,
                        size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   while (rc == 0 && (rc = uvllm__parts_next(&parts, &part)) == 1)
     rc = write_part(w, &part);
@@ -127,7 +127,7 @@ static void write_signature(uvllm_json_writer_t* w, uvllm_json_t kept) {
  * are no more. */
 static int write_call(turn_t* t, uvllm_json_t kept) {
   uvllm_json_writer_t* w = t->out->w;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   const int rc = uvllm__calls_next(&t->calls, &call);
   if (rc != 1)
     return rc;
@@ -280,7 +280,7 @@ static int write_response(writer_t* out, uvllm_str_t text) {
 
 static int write_responses(writer_t* out, size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   if (out->r->messages[i].text.base != NULL)
     return write_response(out, out->r->messages[i].text);
   int rc = uvllm__parts_begin(&parts, &out->s, out->r, i);

@@ -31,7 +31,7 @@ static void put_text(uvllm_json_writer_t* w, uvllm_str_t text) {
 /* All text of a message is one string. *nimages: how much of it is no text. */
 static int put_content(put_t* p, size_t i, size_t* nimages) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   uvllm__buf_t text;
   if (p->r->messages[i].parts_json.base == NULL) {
     put_text(p->body.w, p->r->messages[i].text);
@@ -54,7 +54,7 @@ static int put_content(put_t* p, size_t i, size_t* nimages) {
 /* build() may meet what check() has not seen. */
 static int put_images(put_t* p, size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, &p->shape, p->r, i);
   uvllm_json_name(p->body.w, "images");
   uvllm_json_begin_array(p->body.w);
@@ -86,7 +86,7 @@ static void put_call(uvllm_json_writer_t* w, const uvllm__call_t* call) {
 
 static int put_calls(put_t* p, size_t i) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   if (p->r->messages[i].tool_calls_json.base == NULL)
     return 0;
   int rc = uvllm__calls_begin(&calls, &p->shape, p->r, i);
@@ -193,7 +193,7 @@ static void put_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
 /* That none is to be called is said by offering none. */
 static int put_tools(put_t* p) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   uvllm__choice_type choice;
   uvllm_str_t name;
   int rc = uvllm__tool_choice(&p->shape, p->r, &choice, &name);
@@ -214,7 +214,7 @@ static int put_tools(put_t* p) {
 
 
 static int put_format(put_t* p) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(&p->shape, p->r, &schema);
   if (err != 0 || p->r->json_schema.base == NULL)
     return err;

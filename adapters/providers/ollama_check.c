@@ -41,7 +41,7 @@ static int refuse(uvllm_emit_t* emit, int err, size_t message, const char* what)
 static int check_calls(const uvllm_request_t* r, size_t i, uvllm__shape_t* s,
                        uvllm_emit_t* emit) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, s, r, i);
   while (rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1) {
     if (!call.is_object)

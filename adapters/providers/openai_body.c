@@ -124,7 +124,7 @@ static void write_schema(uvllm_json_writer_t* w, const uvllm__schema_t* schema) 
 /* {"type":"json_schema","json_schema":{...}}, or as the quirk "schema" says. */
 static int put_schema(put_t* p) {
   uvllm_json_writer_t* w = p->body.w;
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const char* place = uvllm_param(p->attempt->params, p->attempt->nparams, "schema");
   const int direct = place != NULL && strcmp(place, "direct") == 0;
   const int err = uvllm__schema(&p->shape, p->r, &schema);

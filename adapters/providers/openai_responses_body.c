@@ -39,7 +39,7 @@ static void put_tool(uvllm_json_writer_t* w, const uvllm__tool_t* tool) {
 
 static int put_tools(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   if (r->tools_json.base == NULL || !uvllm__body_begins(b, "tools"))
     return 0;
   uvllm_json_begin_array(b->w);
@@ -94,7 +94,7 @@ static void put_format(uvllm_json_writer_t* w, const uvllm__schema_t* schema) {
 
 
 static int put_text(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, r, &schema);
   if (err != 0)
     return err;

@@ -72,7 +72,7 @@ static int put_part(uvllm_json_writer_t* w, uvllm_role role, const uvllm__part_t
 static int put_content(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r,
                        size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   if (r->messages[i].parts_json.base == NULL) {
     uvllm_json_write_str(w, r->messages[i].text);
     return 0;
@@ -154,7 +154,7 @@ static int put_text(turn_t* t, uvllm_str_t phase) {
 /* The calls not written yet: all of them, or the one of this id. */
 static int put_calls(turn_t* t, uvllm_str_t id) {
   uvllm__list_t calls;
-  uvllm__call_t call;
+  uvllm__call_t call = { 0 };
   int rc = uvllm__calls_begin(&calls, t->shape, t->r, t->message);
   for (uint32_t i = 0; rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1; i++) {
     const uint64_t bit = i < MAX_PLACED ? UINT64_C(1) << i : 0;

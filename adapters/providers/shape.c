@@ -137,7 +137,7 @@ int uvllm__call_name(uvllm__shape_t* s, const uvllm_request_t* r, size_t message
     return 1;
   for (size_t i = message; i-- > 0;) {
     uvllm__list_t calls;
-    uvllm__call_t call;
+    uvllm__call_t call = { 0 };
     int rc = uvllm__calls_begin(&calls, s, r, i);
     while (rc == 0 && (rc = uvllm__calls_next(&calls, &call)) == 1) {
       rc = same(call.id, tool->tool_call_id);

@@ -42,7 +42,7 @@ static void member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value) 
 static int write_parts(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r,
                        size_t i) {
   uvllm__parts_t parts;
-  uvllm__part_t part;
+  uvllm__part_t part = { 0 };
   int rc = uvllm__parts_begin(&parts, s, r, i);
   if (rc != 0)
     return rc;
@@ -80,7 +80,7 @@ static int write_messages(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm
 
 static int write_tools(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r) {
   uvllm__list_t tools;
-  uvllm__tool_t tool;
+  uvllm__tool_t tool = { 0 };
   int rc = uvllm__tools_begin(&tools, s, r);
   uvllm_json_begin_array(w);
   while (rc == 0 && (rc = uvllm__tools_next(&tools, &tool)) == 1) {

@@ -23,7 +23,7 @@ static void put_sampling(uvllm__body_t* b, const uvllm_request_t* r) {
 
 
 static int put_grammar(uvllm__body_t* b, uvllm__shape_t* s, const uvllm_request_t* r) {
-  uvllm__schema_t schema;
+  uvllm__schema_t schema = { 0 };
   const int err = uvllm__schema(s, r, &schema);
   if (err != 0 || r->json_schema.base == NULL)
     return err;
