@@ -124,7 +124,7 @@ static int fill(uvllm__frames_t* f, const char** p, const char* end, size_t want
   const size_t n = missing < left ? missing : left;
   const int err = uvllm__buf_append(&f->tail, *p, n);
   *p += n;
-  return err != 0 ? err : f->tail.len == wanted;
+  return err < 0 ? err : f->tail.len == wanted;
 }
 
 

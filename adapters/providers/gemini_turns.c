@@ -299,7 +299,7 @@ static int write_responses(writer_t* out, size_t i) {
 
 
 static int write_result(writer_t* out, size_t i) {
-  uvllm_str_t name;
+  uvllm_str_t name = { NULL, 0 };
   uvllm_json_begin_object(out->w);
   uvllm_json_name(out->w, "functionResponse");
   uvllm_json_begin_object(out->w);
