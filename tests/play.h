@@ -38,7 +38,7 @@ typedef struct play_conn_s {
   struct play_conn_s *next, **prev;
   int fd;
   char* in;          /* of the request, NUL-terminated */
-  size_t len;
+  size_t len, cap;
   play_part_t part;
   int playing, said_all;
   size_t said;
@@ -135,8 +135,11 @@ static inline void play__on_readable(uv_poll_t* poll, int status, int events) {
   play_conn_t* c = poll->data;
   size_t room = c->play->read_size;
   (void) status, (void) events;
-  c->in = realloc(c->in, c->len + room + 1);
-  assert_non_null(c->in);
+  if (c->cap < c->len + room + 1) {
+    c->cap = 2 * c->cap + room + 1;
+    c->in = realloc(c->in, c->cap);
+    assert_non_null(c->in);
+  }
   ssize_t n = recv(c->fd, c->in + c->len, room, MSG_DONTWAIT);
   if (n < 0 && errno == EAGAIN)
     return;
