@@ -136,10 +136,10 @@ static int needs_key(const char* provider, const char* base_url) {
   if (preset == NULL || preset->base_url == NULL || !preset->needs_key)
     return 0;
   const char* host = strstr(preset->base_url, "://");
-  const size_t service = host != NULL ? (size_t) (host + 3 - preset->base_url) +
-                                            strcspn(host + 3, "/")
-                                      : strlen(preset->base_url);
-  return base_url == NULL || strncmp(base_url, preset->base_url, service) == 0;
+  if (base_url == NULL || host == NULL)
+    return 1;
+  const size_t service = (size_t) (host + 3 - preset->base_url) + strcspn(host + 3, "/");
+  return strncmp(base_url, preset->base_url, service) == 0;
 }
 
 
