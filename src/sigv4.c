@@ -117,12 +117,13 @@ static void put_headers(uvllm__buf_t* out, const order_t* o) {
 
 static void put_path(uvllm__buf_t* out, uvllm_str_t path) {
   static const char hex[] = "0123456789ABCDEF";
+  static const char others[5] = { '-', '.', '_', '~', '/' };
   if (path.len == 0)
     uvllm__buf_char(out, '/');
   for (size_t i = 0; i < path.len; i++) {
     const unsigned char c = (unsigned char) path.base[i];
     if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-        memchr("-._~/", c, 5) != NULL) {
+        memchr(others, c, sizeof(others)) != NULL) {
       uvllm__buf_char(out, (char) c);
       continue;
     }
