@@ -13,10 +13,10 @@ static inline uint64_t uvllm__hash_mix(uint64_t h) {
 
 /* Eight bytes at a time; the length keeps ("ab", "c") and ("a", "bc") apart. */
 static inline uint64_t uvllm__hash_add(uint64_t h, const char* s, size_t len) {
-  size_t i = 0;
-  for (; len - i >= 8; i += 8)
-    h = uvllm__hash_mix(h ^ uvllm__word(s + i));
-  return uvllm__hash_mix((h + len) ^ uvllm__word_of(s + i, len - i));
+  size_t left = len;
+  for (; left >= 8; left -= 8, s += 8)
+    h = uvllm__hash_mix(h ^ uvllm__word(s));
+  return uvllm__hash_mix((h + len) ^ uvllm__word_of(s, left));
 }
 
 static inline uint64_t uvllm__hash_end(uint64_t h) {

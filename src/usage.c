@@ -95,8 +95,7 @@ static uint64_t hash_fields(const char* const field[NFIELDS]) {
 }
 
 
-static row_t* make_row(const uvllm_tracker_t* tracker, const char* const field[NFIELDS],
-                       uint64_t hash) {
+static row_t* make_row(const uvllm_tracker_t* tracker, const char* const field[NFIELDS]) {
   size_t len[NFIELDS], size = sizeof(row_t);
   for (int i = 0; i < NFIELDS; i++)
     size += len[i] = strlen(field[i]) + 1;
@@ -104,12 +103,12 @@ static row_t* make_row(const uvllm_tracker_t* tracker, const char* const field[N
   if (row == NULL)
     return NULL;
   memset(&row->totals, 0, sizeof(row->totals));
-  row->hash = hash;
   char* at = row->bytes;
   for (int i = 0; i < NFIELDS; i++) {
     row->field[i] = memcpy(at, field[i], len[i]);
     at += len[i];
   }
+  row->hash = hash_fields(row->field);
   return row;
 }
 
@@ -169,14 +168,14 @@ static int reserve(uvllm_tracker_t* tracker) {
 }
 
 
-static int add_row(uvllm_tracker_t* tracker, const char* const field[NFIELDS], uint64_t hash) {
+static int add_row(uvllm_tracker_t* tracker, const char* const field[NFIELDS]) {
   if (reserve(tracker) != 0)
     return UVLLM__ENOMEM;
-  row_t* row = make_row(tracker, field, hash);
+  row_t* row = make_row(tracker, field);
   if (row == NULL)
     return UVLLM__ENOMEM;
   tracker->rows[tracker->nrows++] = row;
-  enter(tracker->table, tracker->table_cap, hash, (uint32_t) tracker->nrows);
+  enter(tracker->table, tracker->table_cap, row->hash, (uint32_t) tracker->nrows);
   return 0;
 }
 
@@ -196,7 +195,7 @@ static int find_or_add(uvllm_tracker_t* tracker, const char* field[NFIELDS], uin
     *number = 1;
     return 0;
   }
-  if (add_row(tracker, field, hash) != 0)
+  if (add_row(tracker, field) != 0)
     return UVLLM__ENOMEM;
   *number = (uint32_t) tracker->nrows;
   return 0;
@@ -229,7 +228,7 @@ int uvllm_tracker_new(uvllm_tracker_t** tracker, int64_t budget_pusd, const uvll
     return UVLLM__ENOMEM;
   t->alloc = a;
   t->budget = budget_pusd;
-  if (add_row(t, other, hash_fields(other)) != 0) {
+  if (add_row(t, other) != 0) {
     uvllm_tracker_free(t);
     return UVLLM__ENOMEM;
   }

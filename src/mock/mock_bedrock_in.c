@@ -159,7 +159,7 @@ static int read_tools(uvllm__answer_t* answer, uvllm_json_t root, uvllm__mock_er
   uvllm_json_t choice = uvllm_json_get(config, "toolChoice"), value = { NULL, 0 };
   uvllm__mock_tools_t tools = { uvllm_json_get(config, "tools"), "toolSpec.name",
                                 "toolSpec.inputSchema.json", { NULL, 0 }, 0 };
-  uvllm_str_t name;
+  uvllm_str_t name = { NULL, 0 };
   uint32_t it = 0;
   uvllm_json_t tool;
   if (uvllm__json_given(config) && uvllm_json_count(tools.list) == 0)

@@ -126,7 +126,7 @@ uvllm__mock_key uvllm__mock_bedrock_check_key(const uvllm__mock_request_t* reque
     return uvllm__mock_check(uvllm__mock_bearer(request), required, shown);
   parse(text, &s);
   *shown = s.id.base != NULL ? s.id : text;
-  if (colon == NULL || s.id.len != (size_t) (colon - required) ||
+  if (colon == NULL || s.id.base == NULL || s.id.len != (size_t) (colon - required) ||
       memcmp(s.id.base, required, s.id.len) != 0)
     return UVLLM__KEY_WRONG;
   return is_signed_by(request, &s, colon + 1) ? UVLLM__KEY_RIGHT : UVLLM__KEY_WRONG;

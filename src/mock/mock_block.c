@@ -83,12 +83,12 @@ static uint64_t words_of(const uvllm__answer_t* answer, const uvllm__block_t* bl
 }
 
 
-/* What the block's text is cut from; NULL: it is words. */
-static const uvllm__mock_call_t* script_of(const uvllm__answer_t* answer,
-                                           const uvllm__block_t* block) {
-  if (block->kind == UVLLM__BLOCK_CALL)
-    return &answer->calls[block->call];
-  return block->kind == UVLLM__BLOCK_TEXT && answer->has_script ? &answer->calls[0] : NULL;
+/* Whether the block's text is cut from a script, and from which; else it is words. */
+static int has_script(const uvllm__answer_t* answer, const uvllm__block_t* block,
+                      const uvllm__mock_call_t** script) {
+  const int is_call = block->kind == UVLLM__BLOCK_CALL;
+  *script = &answer->calls[is_call ? block->call : 0];
+  return is_call || (block->kind == UVLLM__BLOCK_TEXT && answer->has_script);
 }
 
 
@@ -139,8 +139,8 @@ static void put_extras(uvllm__answer_t* answer, const uvllm__block_t* block, uvl
 
 void uvllm__mock_put_token(uvllm__answer_t* answer, const uvllm__block_t* block, uint64_t i,
                            uvllm__buf_t* out) {
-  const uvllm__mock_call_t* script = script_of(answer, block);
-  if (script != NULL) {
+  const uvllm__mock_call_t* script;
+  if (has_script(answer, block, &script)) {
     uvllm_str_t piece = piece_of(answer, script, i, 1);
     uvllm__mock_put_string(out, piece.base, piece.len);
     out->len -= out->err == 0; /* the closing quote comes after the extras */
@@ -158,8 +158,8 @@ void uvllm__mock_put_token(uvllm__answer_t* answer, const uvllm__block_t* block,
 /* The extras are in a stream's tokens, and not once more where it tells all of them. */
 void uvllm__mock_put_text(uvllm__answer_t* answer, const uvllm__block_t* block,
                           uvllm__buf_t* out) {
-  const uvllm__mock_call_t* script = script_of(answer, block);
-  if (script != NULL) {
+  const uvllm__mock_call_t* script;
+  if (has_script(answer, block, &script)) {
     uvllm_str_t all = piece_of(answer, script, 0, block->ntokens);
     uvllm__mock_put_string(out, all.base, all.len);
     out->len -= out->err == 0;

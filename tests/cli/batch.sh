@@ -181,13 +181,10 @@ err_has_not 'wait'
 head -c -20 v.jsonl > torn.jsonl && mv torn.jsonl v.jsonl
 run 0 batch in.jsonl -o v.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --log-json -v \
   --rpm 120 --tpm 1000000 --budget 2.5 --allow-unpriced --limit 6 --header 'x-mock: status=429,retry-after-ms=200,times=1'
-stop_server
-unset LOCAL_API_KEY
 check 'log lines in JSON' grep -qE '^\{"time":"[^"]+","level":"info","msg":"asks local/gpt-4o-mini at ' err
 err_has '64 in flight, 120 requests a minute, 1,000,000 tokens a minute, $2.50 to spend'
 err_has 'v.jsonl: its last line was torn, and is cut off'
 err_has 'v.jsonl: goes on; 2 answers and 0 failures stand there, their lines are skipped'
-err_has 'requests wait: rate limit'
 err_has 'provider local: frozen for 200 ms by an answer 429'
 err_has '4 succeeded, 0 failed, 2 skipped in '
 err_has ' 8 attempts, 4 retries, 4 answers 429'
@@ -196,13 +193,17 @@ check 'there are answers' lines_at_least 6 answers
 for secret in sk-this-is 'Question number' "$(head -n 1 answers | head -c 20)"; do
   err_has_not "$secret"
 done
+run 0 batch in.jsonl -o v3.jsonl -m local/gpt-4o-mini --base-url "$url/v1/" -v --rpm 15 --limit 2
+err_has 'requests wait: rate limit'
+stop_server
+unset LOCAL_API_KEY
 run 0 batch in.jsonl -o v2.jsonl -m mock/gpt-4o-mini -v --limit 1 --dry-run
 err_has_not asks
 run 0 batch in.jsonl -o v2.jsonl -m mock/gpt-4o-mini -v --limit 1
 err_has 'asks mock/gpt-4o-mini, the embedded one; '
 
 it 'runs fewer at once than were wanted where descriptors are few'
-(ulimit -n 200 && run 0 batch in.jsonl -o few.jsonl -m mock/gpt-4o-mini --concurrency 3000
+(nfailed=0; ulimit -n 200 && run 0 batch in.jsonl -o few.jsonl -m mock/gpt-4o-mini --concurrency 3000
  err_has '3000 requests in flight are wanted'
  err_has ' are run at once'
  exit $nfailed) || complain 'few descriptors'
