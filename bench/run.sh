@@ -394,11 +394,11 @@ fi
 ours="--transport plain"
 start_mock
 for baseline in epoll:2.0:2.0 curl:0.55:0.3; do
-  name=${baseline%%:*} goals=${baseline#*:}
-  compare "plain: request, 64 in flight, over $name" cpu_per_request us "ratio<=${goals%:*}" \
-    $pairs "baseline_$name" requests --url "$url" --n 30000 --inflight 64
-  compare "plain: request, 5,000 in flight, over $name" cpu_per_request us "ratio<=${goals#*:}" \
-    $pairs "baseline_$name" requests --url "$url" --n 30000 --inflight 5000
+  base=${baseline%%:*} goals=${baseline#*:}
+  compare "plain: request, 64 in flight, over $base" cpu_per_request us "ratio<=${goals%:*}" \
+    $pairs "baseline_$base" requests --url "$url" --n 30000 --inflight 64
+  compare "plain: request, 5,000 in flight, over $base" cpu_per_request us "ratio<=${goals#*:}" \
+    $pairs "baseline_$base" requests --url "$url" --n 30000 --inflight 5000
 done
 start_mock
 compare "plain: stream event, 5,000 at 10/s" cpu_per_event us "ratio<=1.45" $pairs baseline_epoll \
