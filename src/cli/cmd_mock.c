@@ -21,6 +21,7 @@ enum {
   OPT_MALFORMED_RATE,
   OPT_SEED,
   OPT_REQUIRE_KEY,
+  OPT_BUSY_POLL,
   OPT_LOG
 };
 
@@ -39,6 +40,7 @@ static const cli_option_t options[] = {
   { "malformed-rate", OPT_MALFORMED_RATE, "P", "fraction that have broken JSON" },
   { "seed", OPT_SEED, "N", "other answers; the same for a seed and a prompt" },
   { "require-key", OPT_REQUIRE_KEY, "KEY", "let in this bearer alone" },
+  { "busy-poll", OPT_BUSY_POLL, NULL, "never sleep: takes a core, for benchmarks of clients" },
   { "log", OPT_LOG, "FILE", "append a line for each request" },
   { NULL, 0, NULL, NULL }
 };
@@ -51,6 +53,8 @@ typedef struct server_s {
   uv_loop_t loop;
   uvllm_mock_t* mock;
   uv_signal_t signals[2];
+  int busy_poll;
+  uv_idle_t idle;
 } server_t;
 
 
@@ -97,6 +101,7 @@ static int take(void* into, int id, const char* value) {
     case OPT_MAX_INFLIGHT: return cli_take_count32("--max-inflight", value, 1, &o->max_inflight);
     case OPT_SEED: return cli_take_count("--seed", value, 0, UINT64_MAX, &o->seed);
     case OPT_REQUIRE_KEY: return take_key(s, value);
+    case OPT_BUSY_POLL: s->busy_poll = 1; return 0;
     case OPT_LOG: s->log_path = value; return 0;
     default: return take_rate(s, id, value);
   }
@@ -181,6 +186,8 @@ static void stop(server_t* s) {
   s->mock = NULL;
   for (int i = 0; i < 2; i++)
     uv_close((uv_handle_t*) &s->signals[i], NULL);
+  if (s->busy_poll)
+    uv_close((uv_handle_t*) &s->idle, NULL);
 }
 
 
@@ -200,6 +207,21 @@ static void start_signals(server_t* s) {
 }
 
 
+static void on_idle(uv_idle_t* idle) {
+  (void) idle; /* that it runs keeps the loop from blocking */
+}
+
+
+/* A client that sends to a process asleep pays for waking it up, which it does not
+ * where the server is another machine. */
+static void start_busy_poll(server_t* s) {
+  if (!s->busy_poll)
+    return;
+  uv_idle_init(&s->loop, &s->idle);
+  uv_idle_start(&s->idle, on_idle);
+}
+
+
 static int serve(server_t* s) {
   int err = uv_loop_init(&s->loop);
   if (err != 0) {
@@ -210,6 +232,7 @@ static int serve(server_t* s) {
   err = uvllm_mock_start(&s->mock, &s->loop, &s->options);
   if (err == 0) {
     start_signals(s);
+    start_busy_poll(s);
     status = print_listening(s);
     if (status != 0)
       stop(s);

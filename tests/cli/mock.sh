@@ -34,6 +34,15 @@ MOCK_API_KEY=the-key run 0 chat -m mock/x --base-url "$url/v1" Hello
 MOCK_API_KEY=the-key MOCK_BASE_URL=$url/v1 run 0 models mock
 stop_server
 
+it 'never sleeps if it is told, and answers and ends all the same'
+serve --busy-poll
+get /v1/models > out
+out_has 'HTTP/1.1 200'
+before=$(cut -d' ' -f14,15 "/proc/$server/stat")
+check 'it takes a core while nothing happens' wait_for 10 \
+  sh -c '[ "$(cut -d" " -f14,15 /proc/$1/stat)" != "$2" ]' sh "$server" "$before"
+stop_server
+
 it 'fails as it is told'
 serve --error-rate 1
 run 1 batch <(requests 2 /dev/stdout) -o e.jsonl -m mock/x --base-url "$url/v1" --max-attempts 1
