@@ -145,15 +145,26 @@ typedef struct uvllm_key_s {
   const char* key;        /* or the access key id */
   const char* secret;     /* for signing dialects */
   const char* session;
+  uvllm_limits_t limits;  /* of this key; all 0: the provider's */
 } uvllm_key_t;
 
 #define uvllm_key_init(k) uvllm__key_init((k), sizeof(*(k)))
 UVLLM_EXTERN void uvllm__key_init(uvllm_key_t* k, size_t size);
-/* Set or replace the provider's key, at any time. UV_EINVAL: a control
- * character in it. */
+/* Add a key, or replace the one of the same label, at any time: up to 64 for each
+ * provider. Each has limits of its own, and learns them from the answers to it alone;
+ * what was drawn on them stays drawn when it is replaced. A request goes with the key
+ * that has most of its limits left, and with another one than that which has just
+ * failed it. A key that the provider refuses (401) is used no more until it is
+ * replaced, one that may not use a model (403) no more for that model, and one whose
+ * quota is spent is left alone for as long as the provider says, else for a minute, and
+ * longer each time; that another key takes over counts on no max_attempts. Without a
+ * key that works requests end with the error that took the last one out.
+ * UV_EINVAL: a control character in it. UV_E2BIG: too many. */
 UVLLM_EXTERN int uvllm_key_set(uvllm_client_t* client, const char* provider,
                                const uvllm_key_t* key);
-UVLLM_EXTERN int uvllm_key_remove(uvllm_client_t* client, const char* provider);
+/* label NULL: all of the provider's keys. UV_ENOENT: there is none of that label. */
+UVLLM_EXTERN int uvllm_key_remove(uvllm_client_t* client, const char* provider,
+                                  const char* label);
 
 
 /* ---- Requests ------------------------------------------------------------------ */

@@ -77,10 +77,10 @@ static void settle_limits(uvllm_req_t* req, int status, const uvllm_usage_t* usa
   uint64_t now = req->client->now_ns;
   uvllm_cost_t actual = counted(req, usage);
   if (req->attempt->sends == 0) {
-    uvllm_limiter_undo(p->limiter, now, &req->debit);
+    uvllm__credential_settle(req, now, NULL);
     return;
   }
-  uvllm_limiter_settle(p->limiter, now, &req->debit, &actual);
+  uvllm__credential_settle(req, now, &actual);
   if (status == 0 && !uvllm__op_is_free(req->request->op) && usage->input_tokens != 0 &&
       !(usage->flags & UVLLM_USAGE_ESTIMATED))
     uvllm__estimate_learn(c->estimate, req->request->target.model, req->facts.prompt_bytes,

@@ -107,7 +107,7 @@ int uvllm__attempt_get(uvllm_req_t* req) {
   att->conf = uvllm__conf_ref(req->provider->conf);
   att->emit.params = att->conf->params;
   att->emit.nparams = att->conf->nparams;
-  att->key = uvllm__keyring_ref(req->provider->key);
+  att->key = uvllm__keyring_ref(req->credential->ring);
   req->attempt = att;
   att->ops = uvllm__conf_ops(att->conf, req->request->op,
                              uvllm__str(req->request->target.model));

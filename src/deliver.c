@@ -343,7 +343,7 @@ static void on_retry_after(uvllm_emit_t* emit, uint64_t ms) {
 static void on_limit(uvllm_emit_t* emit, uvllm_limit_kind kind, int64_t limit, int64_t remaining,
                      int64_t reset_ms) {
   uvllm__attempt_t* att = attempt_of(emit);
-  uvllm_limiter_learn(att->req->provider->limiter, att->read_ns, kind, limit, remaining, reset_ms);
+  uvllm_limiter_learn(att->req->credential->limiter, att->read_ns, kind, limit, remaining, reset_ms);
 }
 
 

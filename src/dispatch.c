@@ -18,35 +18,66 @@ static int worst_cost(const uvllm_req_t* req, int64_t* worst) {
 }
 
 
-/* Money and limits, all or none. 0, UV_EAGAIN (p->wake_ns and p->waits are set),
- * or why it can never go. */
-static int take(uvllm_req_t* req, uint64_t now) {
-  uvllm_client_t* c = req->client;
+static int hold(uvllm_req_t* req, const uvllm__credential_t* cred, int64_t worst) {
   uvllm__provider_t* p = req->provider;
   uvllm_account_t account = { p->name, req->request->target.model,
-                              p->key != NULL ? p->key->label : NULL, req->request->tag };
-  int64_t worst;
-  int err = worst_cost(req, &worst);
-  if (err != 0)
-    return err;
-  err = uvllm_tracker_hold(c->tracker, &account, worst, &req->hold);
+                              cred->ring != NULL ? cred->ring->label : NULL, req->request->tag };
+  const int err = uvllm_tracker_hold(req->client->tracker, &account, worst, &req->hold);
   if (err == UV_EAGAIN) {
     p->waits = UVLLM__WAITS_FOR_BUDGET;
     p->wake_ns = UVLLM__NEVER;
   }
   if (err == UVLLM_EBUDGET)
     uvllm__explain_budget(req, worst);
+  return err;
+}
+
+
+/* With the first of the credentials whose limits allow it, on which the money is held. */
+static int take_with_any(uvllm_req_t* req, const uvllm__candidate_t* list, unsigned int n,
+                         int64_t worst, uint64_t now) {
+  uvllm__provider_t* p = req->provider;
+  uint64_t when = 0, first = UVLLM__NEVER;
+  int result = UVLLM_ELIMIT;
+  for (unsigned int i = 0; i < n; i++) {
+    int err = hold(req, list[i].credential, worst);
+    if (err != 0)
+      return err;
+    err = uvllm__credential_take(req, list[i].credential, now, &when);
+    if (err == 0)
+      return 0;
+    uvllm_tracker_release(req->client->tracker, &req->hold);
+    if (err != UV_EAGAIN)
+      continue; /* another may have a higher limit */
+    result = UV_EAGAIN;
+    first = when < first ? when : first;
+  }
+  p->waits = UVLLM__WAITS_FOR_LIMIT;
+  p->wake_ns = first;
+  return result;
+}
+
+
+/* Money and limits, all or none. 0, UV_EAGAIN (p->wake_ns and p->waits are set),
+ * or why it can never go. */
+static int take(uvllm_req_t* req, uint64_t now) {
+  uvllm__candidate_t list[UVLLM__MAX_KEYS];
+  unsigned int n;
+  int64_t worst;
+  int err = uvllm__credentials_for(req, now, list, &n);
+  if (err != 0) {
+    uvllm__explain_keys(req);
+    return err;
+  }
+  err = worst_cost(req, &worst);
   if (err != 0)
     return err;
-  req->debit = uvllm__facts_debit(&req->facts, req->request, c->estimate);
-  err = uvllm_limiter_take(p->limiter, now, &req->debit, &p->wake_ns);
-  if (err == 0)
-    return 0;
-  uvllm_tracker_release(c->tracker, &req->hold);
-  if (err == UV_EAGAIN)
-    p->waits = UVLLM__WAITS_FOR_LIMIT;
-  else if (err == UVLLM_ELIMIT)
-    uvllm__explain_limit(req, now);
+  req->debit = uvllm__facts_debit(&req->facts, req->request, req->client->estimate);
+  err = take_with_any(req, list, n, worst, now);
+  if (err == UVLLM_ELIMIT) {
+    req->provider->waits = UVLLM__WAITS_NOT;
+    uvllm__explain_limit(req, list[0].credential->limiter, now);
+  }
   return err;
 }
 
@@ -57,7 +88,7 @@ static int serve(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
   if (node == NULL)
     return 0;
   uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
-  int err = p->conf->wants_key && p->key == NULL ? UVLLM_ENOKEY : take(req, now);
+  int err = p->conf->wants_key && !uvllm__has_key(p) ? UVLLM_ENOKEY : take(req, now);
   if (err == UV_EAGAIN) {
     uvllm__wake_at(c, p->wake_ns);
     return 0;

@@ -39,7 +39,15 @@ void uvllm__explain_budget(uvllm_req_t* req, int64_t worst_pusd) {
 }
 
 
-void uvllm__explain_limit(uvllm_req_t* req, uint64_t now) {
+/* What the provider itself said of this request is better. */
+void uvllm__explain_keys(uvllm_req_t* req) {
+  if (req->attempts == 0)
+    set_message(req, "no key of the provider is in use any more: each was refused, may not use "
+                     "the model, or has spent its quota");
+}
+
+
+void uvllm__explain_limit(uvllm_req_t* req, uvllm_limiter_t* limiter, uint64_t now) {
   const uvllm_cost_t* d = &req->debit;
   const struct {
     uvllm_limit_kind kind;
@@ -51,7 +59,7 @@ void uvllm__explain_limit(uvllm_req_t* req, uint64_t now) {
                { UVLLM_TOKENS_PER_DAY, d->input_tokens + d->output_tokens, "tokens a day" } };
   uvllm_limiter_state_t state;
   char text[160];
-  uvllm_limiter_state(req->provider->limiter, now, &state);
+  uvllm_limiter_state(limiter, now, &state);
   for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++) {
     uint64_t limit = state.limit[dims[i].kind];
     if (limit == 0 || dims[i].needed <= limit)

@@ -1,7 +1,8 @@
 /* The client's inside: who points to whom, and what each file of the core does.
  *
  *   client.c    life of a client, the turn (drain), timers
- *   provider.c  providers and keys
+ *   provider.c  providers
+ *   credentials.c   their keys, each with its limits
  *   preset_rows.c   presets that the caller added
  *   submit.c    admission: copy, refuse, queue
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
@@ -45,7 +46,9 @@
 enum {
   UVLLM__STARTS_PER_TURN = 64,
   UVLLM__MAX_MESSAGE = 4096,        /* of a provider's error, kept for the result */
-  UVLLM__MAX_ERROR_BODY = 64 * 1024
+  UVLLM__MAX_ERROR_BODY = 64 * 1024,
+  UVLLM__MAX_KEYS = 64,             /* of a provider */
+  UVLLM__MAX_REFUSED = 8            /* models a key may not use that are remembered */
 };
 
 typedef struct uvllm__attempt_s uvllm__attempt_t;
@@ -75,6 +78,27 @@ typedef struct uvllm__keyring_s {
   char *label, *key, *secret, *session;
 } uvllm__keyring_t;
 
+/* A key, or a provider's having none: its limits, and whether it works. Counted: the
+ * provider's list, and each request that has used it last. */
+typedef struct uvllm__credential_s {
+  struct uvllm__credential_s* next;
+  unsigned int refs;
+  uvllm__keyring_t* ring;    /* NULL: no key, and then it is the only one */
+  uvllm_limiter_t* limiter;
+  int has_limits;            /* of its own; else those of the provider */
+  uint32_t inflight;
+  int out;                   /* the error that took it out of use, or 0 */
+  uint64_t out_until_ns;     /* NEVER: until it is replaced */
+  uint64_t spent_ns;         /* how long it was last out for its quota; 0: it is there */
+  char* refused[UVLLM__MAX_REFUSED]; /* models that it may not use */
+  unsigned int nrefused;
+} uvllm__credential_t;
+
+typedef struct uvllm__candidate_s {
+  uvllm__credential_t* credential;
+  double headroom;
+} uvllm__candidate_t;
+
 typedef enum {
   UVLLM__WAITS_NOT,
   UVLLM__WAITS_FOR_LIMIT,
@@ -89,8 +113,8 @@ typedef struct uvllm__provider_s {
   int removed;
   char* name;
   uvllm__conf_t* conf;
-  uvllm__keyring_t* key;     /* NULL: none */
-  uvllm_limiter_t* limiter;
+  uvllm__credential_t* credentials; /* one at least */
+  uvllm_limits_t limits;     /* of each that has none of its own */
   uvllm_fair_t* lane;
   uint64_t wake_ns;          /* its head cannot go before; NEVER: until one ends */
   uvllm__wait waits;         /* and what for */
@@ -149,7 +173,9 @@ struct uvllm_req_s {
   int last_error;
   uint32_t attempts, answers_429;
   int http_status;
-  uvllm_cost_t debit;           /* taken from the limiter for this attempt */
+  uint32_t rotations;           /* of them: another key took over, which is no retry */
+  uvllm__credential_t* credential; /* of the last attempt; NULL: there was none */
+  uvllm_cost_t debit;           /* taken from its limiter for this attempt */
   uvllm_hold_t hold;
   uvllm_usage_t usage;          /* settled attempts */
   uvllm_timing_t timing;
@@ -263,9 +289,33 @@ const uvllm_provider_ops_t* uvllm__conf_ops(const uvllm__conf_t* conf, uvllm_op 
 /* Takes OpenAI bodies, and its whole answers are such. */
 int uvllm__speaks_openai(const uvllm_provider_ops_t* ops);
 void uvllm__conf_unref(uvllm_client_t* c, uvllm__conf_t* conf);
+void uvllm__providers_free(uvllm_client_t* c);
+
+/* credentials.c */
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key);
 void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key);
-void uvllm__providers_free(uvllm_client_t* c);
+int uvllm__credentials_init(uvllm_client_t* c, uvllm__provider_t* p,
+                            const uvllm_limits_t* limits);
+void uvllm__credentials_free(uvllm_client_t* c, uvllm__provider_t* p);
+/* Other limits for those that have none of their own. */
+int uvllm__credentials_limit(uvllm_client_t* c, uvllm__provider_t* p,
+                             const uvllm_limits_t* limits);
+void uvllm__credential_unref(uvllm_client_t* c, uvllm__credential_t* cred);
+int uvllm__has_key(const uvllm__provider_t* p);
+void uvllm__keys_remove(uvllm_client_t* c, uvllm__provider_t* p);
+/* Those that the request may go with now, as far as limits allow, best first; or
+ * the error that took the last one out of use. */
+int uvllm__credentials_for(const uvllm_req_t* req, uint64_t now,
+                           uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n);
+/* As uvllm_limiter_take(); 0: req->credential is this one. */
+int uvllm__credential_take(uvllm_req_t* req, uvllm__credential_t* cred, uint64_t now,
+                           uint64_t* when_ns);
+/* actual NULL: nothing was sent. */
+void uvllm__credential_settle(uvllm_req_t* req, uint64_t now, const uvllm_cost_t* actual);
+/* What an attempt's end says of its key. */
+void uvllm__credential_outcome(uvllm_req_t* req, int status, uint64_t now);
+/* Whether there is one but the last attempt's that can be used, perhaps at once. */
+int uvllm__credential_is_left(const uvllm_req_t* req, uint64_t now, int at_once);
 
 /* preset_rows.c */
 void uvllm__preset_rows_free(uvllm_client_t* c);
@@ -302,9 +352,11 @@ void uvllm__req_enter_lane(uvllm_req_t* req); /* or it is parked */
 int uvllm__dispatch(uvllm_client_t* c, uint64_t now);
 void uvllm__lanes_may_go(uvllm_client_t* c); /* a limit, hold or place is free again */
 
-/* explain.c: the result's message for UVLLM_EBUDGET and UVLLM_ELIMIT */
+/* explain.c: the result's message for UVLLM_EBUDGET, UVLLM_ELIMIT and what took the
+ * last key out of use */
+void uvllm__explain_keys(uvllm_req_t* req);
 void uvllm__explain_budget(uvllm_req_t* req, int64_t worst_pusd);
-void uvllm__explain_limit(uvllm_req_t* req, uint64_t now);
+void uvllm__explain_limit(uvllm_req_t* req, uvllm_limiter_t* limiter, uint64_t now);
 
 /* attempt.c */
 int uvllm__attempt_start(uvllm_req_t* req, uint64_t now);

@@ -290,6 +290,27 @@ void uvllm_limiter_learn(uvllm_limiter_t* l, uint64_t now_ns, uvllm_limit_kind k
 }
 
 
+static double share_left(uint64_t used, uint64_t limit) {
+  return used < limit ? (double) (limit - used) / (double) limit : 0;
+}
+
+
+double uvllm_limiter_headroom(uvllm_limiter_t* l, uint64_t now_ns) {
+  double least_left = 1;
+  advance(l, now_ns);
+  if (l->frozen_until_ns > l->now_ns)
+    return 0;
+  if (l->max_inflight != 0)
+    least_left = share_left(l->inflight, l->max_inflight);
+  for (int i = 0; i < UVLLM_LIMIT_KINDS && l->nlimits != 0; i++) {
+    const dim_t* d = &l->dims[i];
+    const double left = d->limit != 0 ? share_left(d->window->sum, d->limit) : 1;
+    least_left = left < least_left ? left : least_left;
+  }
+  return least_left;
+}
+
+
 void uvllm_limiter_freeze(uvllm_limiter_t* limiter, uint64_t until_ns) {
   if (until_ns > limiter->frozen_until_ns)
     limiter->frozen_until_ns = until_ns;

@@ -1,5 +1,5 @@
-/* Providers and keys: names in a client, whose settings may be replaced while
- * requests run. An attempt keeps the settings and the key that it started with.
+/* Providers: names in a client, whose settings may be replaced while requests run.
+ * An attempt keeps the settings that it started with.
  */
 #include "internal.h"
 
@@ -12,12 +12,6 @@
 void uvllm__provider_options_init(uvllm_provider_options_t* o, size_t size) {
   memset(o, 0, size);
   o->size = size;
-}
-
-
-void uvllm__key_init(uvllm_key_t* k, size_t size) {
-  memset(k, 0, size);
-  k->size = size;
 }
 
 
@@ -55,24 +49,6 @@ const uvllm_provider_ops_t* uvllm__conf_ops(const uvllm__conf_t* conf, uvllm_op 
 }
 
 
-uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key) {
-  if (key != NULL)
-    key->refs++;
-  return key;
-}
-
-
-void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key) {
-  if (key == NULL || --key->refs > 0)
-    return;
-  uvllm__free(&c->alloc, key->label);
-  uvllm__free_secret(&c->alloc, key->key);
-  uvllm__free_secret(&c->alloc, key->secret);
-  uvllm__free_secret(&c->alloc, key->session);
-  uvllm__free(&c->alloc, key);
-}
-
-
 static uvllm__provider_t** find_slot(uvllm_client_t* c, const char* name) {
   uvllm__provider_t** p = &c->providers;
   while (*p != NULL && strcmp((*p)->name, name) != 0)
@@ -90,8 +66,7 @@ void uvllm__provider_unref(uvllm_client_t* c, uvllm__provider_t* p) {
   if (p == NULL || --p->refs > 0)
     return;
   uvllm__conf_unref(c, p->conf);
-  uvllm__keyring_unref(c, p->key);
-  uvllm_limiter_free(p->limiter);
+  uvllm__credentials_free(c, p);
   uvllm_fair_free(p->lane);
   uvllm__free(&c->alloc, p->name);
   uvllm__free(&c->alloc, p);
@@ -233,7 +208,7 @@ static int make_provider(uvllm_client_t* c, const uvllm_provider_options_t* o,
   p->name = uvllm__strdup(&c->alloc, o->name);
   int err = p->name != NULL ? 0 : UV_ENOMEM;
   if (err == 0)
-    err = uvllm_limiter_new(&p->limiter, &o->limits, &c->alloc);
+    err = uvllm__credentials_init(c, p, &o->limits);
   if (err == 0)
     err = uvllm_fair_new(&p->lane, 0, &c->alloc);
   if (err != 0) {
@@ -257,13 +232,14 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
   if (conf == NULL)
     return uvllm__refuse(c, UV_ENOMEM, uvllm_strerror(UV_ENOMEM));
   conf->refs = 1;
+  c->now_ns = uv_hrtime();
   int err = fill_conf(c, conf, &o);
   uvllm__provider_t** slot = find_slot(c, o.name);
   uvllm__provider_t* fresh = NULL;
   if (err == 0 && *slot == NULL)
     err = make_provider(c, &o, &fresh);
   else if (err == 0)
-    err = uvllm_limiter_set((*slot)->limiter, c->now_ns = uv_hrtime(), &o.limits);
+    err = uvllm__credentials_limit(c, *slot, &o.limits);
   if (err != 0) {
     uvllm__conf_unref(c, conf);
     return c->last_error[0] != '\0' ? err : uvllm__refuse(c, err, uvllm_strerror(err));
@@ -295,47 +271,7 @@ int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
   for (uvllm_req_t* req = c->reqs; req != NULL; req = req->next)
     if (req->provider == p && (req->state == UVLLM__BACKOFF || req->state == UVLLM__PARKED))
       uvllm__req_finish(req, UVLLM_ENOPROVIDER);
-  uvllm__keyring_unref(c, p->key); /* attempts have theirs */
-  p->key = NULL;
+  uvllm__keys_remove(c, p); /* attempts have theirs */
   uvllm__provider_unref(c, p);
-  return 0;
-}
-
-
-int uvllm_key_set(uvllm_client_t* c, const char* provider, const uvllm_key_t* key) {
-  uvllm_key_t k;
-  uvllm_key_init(&k);
-  memcpy(&k, key, key->size < sizeof(k) ? key->size : sizeof(k));
-  uvllm__provider_t* p = uvllm__provider_find(c, provider);
-  if (p == NULL)
-    return UVLLM_ENOPROVIDER;
-  if (k.key == NULL || *k.key == '\0' || !uvllm__is_clean(k.key) || !uvllm__is_clean(k.secret) ||
-      !uvllm__is_clean(k.session))
-    return UV_EINVAL;
-  uvllm__keyring_t* ring = uvllm__calloc(&c->alloc, 1, sizeof(*ring));
-  if (ring == NULL)
-    return UV_ENOMEM;
-  ring->refs = 1;
-  ring->label = uvllm__strdup(&c->alloc, k.label != NULL ? k.label : "default");
-  ring->key = uvllm__strdup(&c->alloc, k.key);
-  ring->secret = uvllm__strdup(&c->alloc, k.secret);
-  ring->session = uvllm__strdup(&c->alloc, k.session);
-  if (ring->label == NULL || ring->key == NULL || (k.secret != NULL && ring->secret == NULL) ||
-      (k.session != NULL && ring->session == NULL)) {
-    uvllm__keyring_unref(c, ring);
-    return UV_ENOMEM;
-  }
-  uvllm__keyring_unref(c, p->key);
-  p->key = ring;
-  return 0;
-}
-
-
-int uvllm_key_remove(uvllm_client_t* c, const char* provider) {
-  uvllm__provider_t* p = uvllm__provider_find(c, provider);
-  if (p == NULL)
-    return UVLLM_ENOPROVIDER;
-  uvllm__keyring_unref(c, p->key);
-  p->key = NULL;
   return 0;
 }

@@ -252,6 +252,7 @@ void uvllm__req_free(uvllm_req_t* req) {
   uvllm__free(a, req->request_id);
   uvllm__free(a, req->key_label);
   uvllm__buf_wipe(&req->deferred);
+  uvllm__credential_unref(c, req->credential);
   uvllm__provider_unref(c, req->provider);
   uvllm__free(a, req);
 }
@@ -295,6 +296,14 @@ void uvllm__req_complete(uvllm_req_t* req) {
 
 /* ---- Again? ------------------------------------------------------------------------------- */
 
+/* Another key may do what this one may not. */
+static int can_rotate(const uvllm_req_t* req, int status) {
+  const unsigned int scope = uvllm_err_scope(status);
+  return (scope & UVLLM_RETRY_KEY) && !(scope & UVLLM_RETRY_SAME) &&
+         uvllm__credential_is_left(req, req->client->now_ns, 0);
+}
+
+
 static int may_retry(const uvllm_req_t* req, int status) {
   const uvllm__attempt_t* att = req->attempt;
   int again = (uvllm_err_scope(status) & UVLLM_RETRY_SAME) != 0;
@@ -302,8 +311,24 @@ static int may_retry(const uvllm_req_t* req, int status) {
     again = att->should_retry;
   if (req->delivered && !(req->request->flags & UVLLM_RESTART))
     return 0;
-  return again && req->attempts < req->request->max_attempts && !req->client->closing &&
-         !req->provider->removed;
+  if (req->client->closing || req->provider->removed || req->request->max_attempts == 0)
+    return 0;
+  return can_rotate(req, status) ||
+         (again && req->attempts - req->rotations < req->request->max_attempts);
+}
+
+
+/* Where another key can go, nobody waits for the one that was told to. */
+static uint64_t retry_wait(uvllm_req_t* req, int status) {
+  const uvllm__attempt_t* att = req->attempt;
+  if (can_rotate(req, status)) {
+    req->rotations++;
+    return 0;
+  }
+  if (status == UVLLM_ERATELIMIT && uvllm__credential_is_left(req, req->client->now_ns, 1))
+    return 0;
+  return uvllm__retry_wait(req->attempts - req->rotations, att->has_retry_after,
+                           att->retry_after_ns, uvllm__random(req->client));
 }
 
 
@@ -320,36 +345,36 @@ static void tell_restart(uvllm_req_t* req) {
 }
 
 
-/* A 429 or an overload with a time stops the whole provider until then: all who
- * wait would be told the same. So are all in flight, and only the first is worth
- * a line. */
-static void freeze_provider(uvllm_req_t* req, int status, uint64_t now) {
+/* A 429 or an overload with a time stops the key until then: all who wait for it
+ * would be told the same. So are all in flight, and only the first is worth a line. */
+static void freeze_key(uvllm_req_t* req, int status, uint64_t now) {
   const uvllm__attempt_t* att = req->attempt;
-  uvllm__provider_t* p = req->provider;
+  const uvllm__credential_t* cred = req->credential;
   uvllm_limiter_state_t before;
   if (!att->has_retry_after || (status != UVLLM_ERATELIMIT && status != UVLLM_EOVERLOAD))
     return;
-  uvllm_limiter_state(p->limiter, now, &before);
-  uvllm_limiter_freeze(p->limiter, now + att->retry_after_ns);
+  uvllm_limiter_state(cred->limiter, now, &before);
+  uvllm_limiter_freeze(cred->limiter, now + att->retry_after_ns);
   if (before.frozen_until_ns <= now && att->retry_after_ns != 0)
-    uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s: frozen for %llu ms by an answer %d",
-               p->name, (unsigned long long) (att->retry_after_ns / UVLLM__MS), att->http_status);
+    uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s%s%s: frozen for %llu ms by an answer %d",
+               req->provider->name, cred->ring != NULL ? ", key " : "",
+               cred->ring != NULL ? cred->ring->label : "",
+               (unsigned long long) (att->retry_after_ns / UVLLM__MS), att->http_status);
 }
 
 
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
   uvllm_client_t* c = req->client;
-  uvllm__attempt_t* att = req->attempt;
   uint64_t now = c->now_ns;
   uvllm__settle_attempt(req, status);
-  freeze_provider(req, status, now);
+  freeze_key(req, status, now);
+  uvllm__credential_outcome(req, status, now);
   req->last_error = status;
   if (status == 0 || !may_retry(req, status)) {
     uvllm__req_finish(req, status);
     return;
   }
-  uint64_t wait = uvllm__retry_wait(req->attempts, att->has_retry_after, att->retry_after_ns,
-                                    uvllm__random(c));
+  uint64_t wait = retry_wait(req, status);
   if (wait >= UVLLM__NEVER - now ||
       now + wait >= total_deadline(req)) {
     uvllm__req_finish(req, status); /* it cannot be in time: better told now */
@@ -367,7 +392,7 @@ void uvllm__req_retry_or_finish(uvllm_req_t* req, int status) {
 
 
 void uvllm__req_last_attempt(uvllm_req_t* req) {
-  req->request->max_attempts = req->attempts;
+  req->request->max_attempts = 0;
 }
 
 

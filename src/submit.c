@@ -163,7 +163,7 @@ static int check_room(uvllm_client_t* c, size_t bytes) {
 /* All that can be known at once. Fills in the model that will be asked for. */
 static int check(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_provider_ops_t* ops,
                  uvllm_request_t* r, uvllm__facts_t* f, char** model) {
-  if (p->conf->wants_key && p->key == NULL)
+  if (p->conf->wants_key && !uvllm__has_key(p))
     return uvllm__refuse(c, UVLLM_ENOKEY, "the provider needs a key and has none");
   int err = uvllm__facts(r, c->submit_parser, f);
   if (err != 0)

@@ -31,7 +31,7 @@ typedef struct seen_s {
   char text[4096];  /* from events */
   char result[4096];
   char body[4096];
-  char message[512], code[128];
+  char message[512], code[128], key_label[32];
   int nevents[16];
   int late; /* events after done */
   uvllm_usage_t usage;
@@ -175,6 +175,7 @@ static inline void core__done(uvllm_req_t* req, const uvllm_result_t* r) {
     assert_int_not_equal(r->transport, UVLLM_TRANSPORT_PLAIN);
   core__copy(s->message, sizeof(s->message), r->message);
   core__copy(s->code, sizeof(s->code), r->code);
+  snprintf(s->key_label, sizeof(s->key_label), "%s", r->key_label != NULL ? r->key_label : "");
   core__copy(s->body, sizeof(s->body), r->body_json);
   if (r->nchoices > 0)
     core__copy(s->result, sizeof(s->result), r->choices[0].text);

@@ -353,7 +353,7 @@ static void key_taken_away_while_it_waits(void** state) {
   key.key = "sk-x";
   assert_int_equal(uvllm_key_set(c.client, "own", &key), 0);
   core_submit(&c, &a.r, &s);
-  assert_int_equal(uvllm_key_remove(c.client, "own"), 0);
+  assert_int_equal(uvllm_key_remove(c.client, "own", NULL), 0);
   core_run(&c, 1);
   assert_int_equal(s.status, UVLLM_ENOKEY);
   assert_int_equal(s.attempts, 0);

@@ -482,7 +482,7 @@ static void look_what_is_taken(scene_t* s) {
   if (stats.held_pusd == 0)
     return;
   held_pusd = stats.held_pusd;
-  uvllm_limiter_state(uvllm__provider_find(s->client, "openai")->limiter, uv_hrtime(), &limiter);
+  uvllm_limiter_state(uvllm__provider_find(s->client, "openai")->credentials->limiter, uv_hrtime(), &limiter);
   debited = limiter.used[UVLLM_TOKENS_PER_MIN];
 }
 

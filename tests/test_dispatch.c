@@ -127,7 +127,7 @@ static void a_retry_may_be_larger_than_the_limit(void** state) {
   core_submit(&core, &a.r, &s);
   while (s.nevents[UVLLM_EVENT_ATTEMPT] == 0)
     uv_run(&core.loop, UV_RUN_ONCE);
-  uvllm_limiter_learn(s.req->provider->limiter, uv_hrtime(), UVLLM_TOKENS_PER_MIN, 40, -1, -1);
+  uvllm_limiter_learn(s.req->provider->credentials->limiter, uv_hrtime(), UVLLM_TOKENS_PER_MIN, 40, -1, -1);
   core_run(&core, 1);
   assert_int_equal(s.status, UVLLM_ELIMIT);
   assert_int_equal(s.http_status, 429);

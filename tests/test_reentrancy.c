@@ -311,7 +311,7 @@ static void close_and_call_everything(scene_t* s, one_t* self) {
   uvllm_key_init(&key);
   key.key = "sk-late";
   CALL(s, assert_int_equal(uvllm_key_set(client, "mock", &key), 0));
-  CALL(s, assert_int_equal(uvllm_key_remove(client, "mock"), 0));
+  CALL(s, assert_int_equal(uvllm_key_remove(client, "mock", NULL), 0));
   CALL(s, uvllm_set_budget(client, 1));
   CALL(s, assert_int_equal(uvllm_stats(client, NULL, NULL, &stats), 0));
   set_provider(s, "mock", 1);
@@ -344,7 +344,7 @@ static void set_and_remove_key(scene_t* s, one_t* self) {
   key.key = "sk-another";
   key.label = "another";
   CALL(s, assert_int_equal(uvllm_key_set(s->core.client, "mock", &key), 0));
-  CALL(s, assert_int_equal(uvllm_key_remove(s->core.client, "mock"), 0));
+  CALL(s, assert_int_equal(uvllm_key_remove(s->core.client, "mock", NULL), 0));
   CALL(s, assert_int_equal(uvllm_key_set(s->core.client, "mock", &key), 0));
 }
 

@@ -105,6 +105,10 @@ UVLLM_EXTERN void uvllm_limiter_learn(uvllm_limiter_t* limiter, uint64_t now_ns,
  * holds. */
 UVLLM_EXTERN void uvllm_limiter_freeze(uvllm_limiter_t* limiter, uint64_t until_ns);
 
+/* For choosing between several: the share that is left of the limit most drawn on,
+ * from 1 (nothing is drawn, or there are no limits) to 0 (used up, or frozen). */
+UVLLM_EXTERN double uvllm_limiter_headroom(uvllm_limiter_t* limiter, uint64_t now_ns);
+
 /* For displays. */
 typedef struct uvllm_limiter_state_s {
   uint64_t frozen_until_ns;           /* 0: never was */

@@ -143,6 +143,40 @@ static int needs_key(const char* provider, const char* base_url) {
 }
 
 
+static int set_key(cli_session_t* s, const char* provider, const uvllm_key_t* key,
+                   const char* variable) {
+  int err = uvllm_key_set(s->client, provider, key);
+  if (err == 0)
+    return 0;
+  cli_error("the key in %s cannot be used: %s", variable,
+            err == UV_EINVAL   ? "it is empty, or has a control character, perhaps a newline, in it"
+            : err == UV_E2BIG ? "there are too many"
+                              : uvllm_strerror(err));
+  return CLI_USAGE;
+}
+
+
+/* One, or several with commas between: they are called by their numbers then. */
+static int set_keys(cli_session_t* s, const char* provider, const uvllm_key_t* like,
+                    const char* value, const char* variable) {
+  uvllm_key_t key = *like;
+  char label[16], *copy = cli_strdup(value), *rest = copy, *one;
+  int status = 0, n = 0;
+  const int several = strchr(value, ',') != NULL;
+  while (status == 0 && (one = strsep(&rest, ",")) != NULL) {
+    one += strspn(one, " ");
+    one[strcspn(one, " ")] = '\0';
+    snprintf(label, sizeof(label), "key-%d", ++n);
+    key.label = several ? label : NULL;
+    key.key = one;
+    status = set_key(s, provider, &key, variable);
+  }
+  explicit_bzero(copy, strlen(value));
+  free(copy);
+  return status;
+}
+
+
 static int add_key(cli_session_t* s, const cli_session_options_t* options, int is_needed) {
   char* variable = cli_key_variable(options->provider);
   const char* value = getenv(variable);
@@ -156,13 +190,7 @@ static int add_key(cli_session_t* s, const cli_session_options_t* options, int i
     key.session = getenv("AWS_SESSION_TOKEN");
   }
   if (has_env(value)) {
-    key.key = value;
-    int err = uvllm_key_set(s->client, options->provider, &key);
-    if (err != 0)
-      cli_error("the key in %s cannot be used: %s", variable,
-                err == UV_EINVAL ? "it has a control character, perhaps a newline, in it"
-                                 : uvllm_strerror(err));
-    status = err == 0 ? 0 : CLI_USAGE;
+    status = set_keys(s, options->provider, &key, value, variable);
   } else if (is_needed) {
     cli_error("%s needs a key: set %s to yours, or try it without one: -m mock/%s",
               options->provider, variable, options->model != NULL ? options->model : "gpt-4o-mini");

@@ -170,6 +170,17 @@ run 0 batch in.jsonl -o rate.jsonl -m mock/gpt-4o-mini --base-url "$url/v1" --rp
 out_has '"http_429":0'
 stop_server
 
+it 'goes on with the keys that work'
+serve --require-key sk-right
+LOCAL_API_KEY='sk-revoked, sk-right' run 0 batch in.jsonl -o two.jsonl -m local/gpt-4o-mini \
+  --base-url "$url/v1" --allow-unpriced
+all_once 50 two.jsonl
+err_has 'key key-1 is refused'
+err_has_not sk-r
+LOCAL_API_KEY=sk-revoked,,sk-right run 2 batch in.jsonl -o three.jsonl -m local/gpt-4o-mini --base-url "$url/v1"
+err_has 'it is empty'
+stop_server
+
 it 'tells with -v what a night was like, and never a key, a prompt or an answer'
 serve
 export LOCAL_API_KEY=sk-this-is-a-secret
@@ -185,7 +196,7 @@ check 'log lines in JSON' grep -qE '^\{"time":"[^"]+","level":"info","msg":"asks
 err_has '64 in flight, 120 requests a minute, 1,000,000 tokens a minute, $2.50 to spend'
 err_has 'v.jsonl: its last line was torn, and is cut off'
 err_has 'v.jsonl: goes on; 2 answers and 0 failures stand there, their lines are skipped'
-err_has 'provider local: frozen for 200 ms by an answer 429'
+err_has 'provider local, key default: frozen for 200 ms by an answer 429'
 err_has '4 succeeded, 0 failed, 2 skipped in '
 err_has ' 8 attempts, 4 retries, 4 answers 429'
 sed 's/.*"content":"\([^"]*\)".*/\1/' v.jsonl > answers
