@@ -137,9 +137,10 @@ static void use_ring(uvllm_client_t* c, uvllm__credential_t* cred, uvllm__keyrin
 }
 
 
-static int has_limits(const uvllm_limits_t* limits) {
-  static const uvllm_limits_t none;
-  return memcmp(limits, &none, sizeof(none)) != 0;
+static int has_limits(const uvllm_limits_t* l) {
+  return l->requests_per_min != 0 || l->requests_per_day != 0 || l->max_inflight != 0 ||
+         l->tokens_per_min != 0 || l->input_tokens_per_min != 0 ||
+         l->output_tokens_per_min != 0 || l->tokens_per_day != 0;
 }
 
 

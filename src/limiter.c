@@ -194,7 +194,7 @@ static void debit(uvllm_limiter_t* l, const uint64_t* costs) {
 
 int uvllm_limiter_take(uvllm_limiter_t* l, uint64_t now_ns, uvllm_cost_t* cost,
                        uint64_t* when_ns) {
-  uint64_t costs[UVLLM_LIMIT_KINDS], when = 0;
+  uint64_t costs[UVLLM_LIMIT_KINDS] = { 0 }, when = 0;
   if (l->nlimits != 0)
     by_kind(cost, costs);
   if (l->nlimits != 0 && !fits_at_all(l, costs))

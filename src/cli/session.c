@@ -160,19 +160,21 @@ static int set_key(cli_session_t* s, const char* provider, const uvllm_key_t* ke
 static int set_keys(cli_session_t* s, const char* provider, const uvllm_key_t* like,
                     const char* value, const char* variable) {
   uvllm_key_t key = *like;
-  char label[16], *copy = cli_strdup(value), *rest = copy, *one;
-  int status = 0, n = 0;
+  char label[16];
+  int status = 0, n = 0, more = 1;
   const int several = strchr(value, ',') != NULL;
-  while (status == 0 && (one = strsep(&rest, ",")) != NULL) {
-    one += strspn(one, " ");
-    one[strcspn(one, " ")] = '\0';
+  for (const char* at = value; status == 0 && more; at++) {
+    at += strspn(at, " ");
+    char* one = cli_format("%.*s", (int) strcspn(at, ", "), at);
     snprintf(label, sizeof(label), "key-%d", ++n);
     key.label = several ? label : NULL;
     key.key = one;
     status = set_key(s, provider, &key, variable);
+    explicit_bzero(one, strlen(one));
+    free(one);
+    at += strcspn(at, ",");
+    more = *at == ',';
   }
-  explicit_bzero(copy, strlen(value));
-  free(copy);
   return status;
 }
 
