@@ -361,9 +361,16 @@ enum { NSCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
 
 /* ---- Running ------------------------------------------------------------------------------ */
 
+/* Anew for each scenario: in the last one it may have been refused. */
+static void set_key(core_t* core, const dialect_t* d) {
+  uvllm_key_t key;
+  uvllm_key_init(&key);
+  key.key = "sk-test-key";
+  assert_int_equal(uvllm_key_set(core->client, d->name, &key), 0);
+}
+
 static void set_provider(core_t* core, const dialect_t* d) {
   uvllm_provider_options_t p;
-  uvllm_key_t key;
   char url[128];
   core_provider_init(&p);
   snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", uvllm_mock_port(core->mock), d->path);
@@ -373,9 +380,6 @@ static void set_provider(core_t* core, const dialect_t* d) {
   p.params = d->params;
   p.nparams = d->nparams;
   assert_int_equal(uvllm_provider_set(core->client, &p), 0);
-  uvllm_key_init(&key);
-  key.key = "sk-test-key";
-  assert_int_equal(uvllm_key_set(core->client, d->name, &key), 0);
 }
 
 static void fill(uvllm_request_t* r, const dialect_t* d, const scenario_t* s, uvllm_kv_t* header) {
@@ -404,6 +408,7 @@ static void run_one(core_t* core, const dialect_t* d, const scenario_t* s) {
   uvllm_kv_t header;
   if (!has(d, s->shows))
     return;
+  set_key(core, d);
   fill(&r, d, s, &header);
   int err = got_run(core, &r, &got);
   print_message("%s, %s: %s%s%s\n", d->name, s->name, uvllm_err_name(err != 0 ? err : got.status),
