@@ -108,7 +108,10 @@ typedef struct uvllm_provider_options_s {
   size_t nparams;
   const uvllm_kv_t* headers; /* sent with every request; checked */
   size_t nheaders;
-  uvllm_limits_t limits;  /* 0: none */
+  uvllm_limits_t limits;  /* 0: none, as long as the provider's headers say none. How
+                             many are in flight adapts besides: a fifth less where
+                             it is overloaded (503, 529, no content in time; a 429
+                             if no limit is known), and more again with the answers */
   const char* proxy;      /* "http://", https, socks4a or socks5h, perhaps with
                              user:password@; NULL: none, whatever the environment says */
   const char* ca_file;    /* NULL: the system's */

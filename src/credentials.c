@@ -294,9 +294,35 @@ static void take_out(uvllm_req_t* req, int status, uint64_t now) {
 }
 
 
+/* A 429 is one of being too many at once only where no limit is known that it could be
+ * of. That it came too late is the server's for sure where nothing else is. */
+static int is_too_many(const uvllm__credential_t* cred, int status) {
+  switch (status) {
+    case UVLLM_ERATELIMIT: return !uvllm_limiter_is_limited(cred->limiter);
+    case UVLLM_EOVERLOAD:
+    case UVLLM_ETIMEFIRST: return 1;
+    default: return 0;
+  }
+}
+
+
+static void adapt(uvllm_req_t* req, int status, uint64_t now) {
+  uvllm__credential_t* cred = req->credential;
+  const uint32_t inflight = cred->inflight + 1; /* with this one, which is settled */
+  if (status == 0)
+    uvllm__adapt_succeed(&cred->adapt, inflight);
+  else if (is_too_many(cred, status) &&
+           uvllm__adapt_complain(&cred->adapt, now, req->debit.taken_ns, inflight))
+    uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s: at most %u in flight, after %s",
+               req->provider->name, uvllm__adapt_max(&cred->adapt), uvllm_err_name(status));
+}
+
+
 /* Said once: of those that were in flight with it only the first finds it in use. */
 void uvllm__credential_outcome(uvllm_req_t* req, int status, uint64_t now) {
   uvllm__credential_t* cred = req->credential;
+  if (cred != NULL)
+    adapt(req, status, now);
   if (cred == NULL || cred->ring == NULL || cred->ring != req->attempt->key)
     return; /* without a key, or it was replaced meanwhile */
   if (status == 0 && cred->spent_ns != 0) {
@@ -358,6 +384,10 @@ int uvllm__credential_is_left(const uvllm_req_t* req, uint64_t now, int at_once)
 
 int uvllm__credential_take(uvllm_req_t* req, uvllm__credential_t* cred, uint64_t now,
                            uint64_t* when_ns) {
+  if (cred->inflight >= uvllm__adapt_max(&cred->adapt)) {
+    *when_ns = UVLLM__NEVER;
+    return UV_EAGAIN;
+  }
   const int err = uvllm_limiter_take(cred->limiter, now, &req->debit, when_ns);
   if (err != 0)
     return err;

@@ -23,6 +23,7 @@
 #ifndef UVLLM_SRC_INTERNAL_H
 #define UVLLM_SRC_INTERNAL_H
 
+#include "adapt.h"
 #include "collect.h"
 #include "embed_body.h"
 #include "emit.h"
@@ -87,6 +88,7 @@ typedef struct uvllm__credential_s {
   uvllm_limiter_t* limiter;
   int has_limits;            /* of its own; else those of the provider */
   uint32_t inflight;
+  uvllm__adapt_t adapt;      /* how many it bears, where nobody says so */
   int out;                   /* the error that took it out of use, or 0 */
   uint64_t out_until_ns;     /* NEVER: until it is replaced */
   uint64_t spent_ns;         /* how long it was last out for its quota; 0: it is there */

@@ -290,6 +290,11 @@ void uvllm_limiter_learn(uvllm_limiter_t* l, uint64_t now_ns, uvllm_limit_kind k
 }
 
 
+int uvllm_limiter_is_limited(const uvllm_limiter_t* l) {
+  return l->nlimits != 0 || l->max_inflight != 0;
+}
+
+
 static double share_left(uint64_t used, uint64_t limit) {
   return used < limit ? (double) (limit - used) / (double) limit : 0;
 }

@@ -37,7 +37,7 @@ static void it_falls_to_one_and_rises_only_where_it_was_filled(void** state) {
     uvllm__adapt_succeed(&a, 0);
   assert_int_equal(uvllm__adapt_max(&a), 1);
   uvllm__adapt_succeed(&a, 1);
-  assert_int_equal(uvllm__adapt_max(&a), 2);
+  assert_int_equal(uvllm__adapt_max(&a), 1); /* slowly, where it was too much before */
   for (int i = 0; i < 100; i++)
     uvllm__adapt_succeed(&a, 1);
   assert_int_equal(uvllm__adapt_max(&a), 2);

@@ -34,9 +34,10 @@ static void begin(const char* a, const char* b, const char* required) {
   set_key("b", b);
 }
 
+/* NULL: the one that there is without a key. */
 static uvllm__credential_t* credential(const char* label) {
   uvllm__credential_t* cred = uvllm__provider_find(core.client, "mock")->credentials;
-  while (cred != NULL && strcmp(cred->ring->label, label) != 0)
+  while (label != NULL && cred != NULL && strcmp(cred->ring->label, label) != 0)
     cred = cred->next;
   assert_non_null(cred);
   return cred;
@@ -294,6 +295,53 @@ static void what_was_drawn_stays_drawn_when_keys_come_and_go(void** state) {
   core_end(&core);
 }
 
+static void an_overload_makes_fewer_go_at_once(void** state) {
+  (void) state;
+  static seen_t s[MANY];
+  uvllm_mock_options_t m;
+  uvllm_stats_t stats;
+  uvllm_mock_options_init(&m);
+  m.ntokens = 2;
+  core_begin(&core);
+  core_mock(&core, &m, NULL);
+  memset(s, 0, sizeof(s));
+  for (int i = 0; i < MANY; i++)
+    core_ask(&core, i == 0 ? "the first" : "x", i == 0 ? "status=503" : "ttft=100", &s[i]);
+  while (count_in_log("at most 16 in flight") == 0)
+    uv_run(&core.loop, UV_RUN_ONCE);
+  assert_int_equal(uvllm__adapt_max(&credential(NULL)->adapt), MANY * 8 / 10);
+  for (int i = 1; i < MANY; i++)
+    uvllm_cancel(s[i].req);
+  uvllm_cancel(s[0].req);
+  core_run(&core, MANY);
+  memset(s, 0, sizeof(s));
+  for (int i = 0; i < MANY; i++)
+    core_ask(&core, "x", "ttft=20", &s[i]);
+  for (int i = 0; i < 20; i++)
+    uv_run(&core.loop, UV_RUN_NOWAIT);
+  uvllm_stats(core.client, NULL, NULL, &stats);
+  assert_int_equal(stats.inflight, MANY * 8 / 10);
+  assert_int_equal(stats.waiting_limit, MANY * 2 / 10);
+  core_run(&core, 2 * MANY);
+  for (int i = 0; i < MANY; i++)
+    assert_int_equal(s[i].status, 0);
+  core_end(&core);
+}
+
+static void a_429_of_a_known_limit_says_nothing_of_how_many(void** state) {
+  (void) state;
+  seen_t s;
+  const uvllm_limits_t limits = { .requests_per_min = 1000 };
+  core_begin(&core);
+  core_mock(&core, NULL, &limits);
+  ask_once("x", "status=429,retry-after=0,times=1", &s);
+  assert_int_equal(s.status, 0);
+  assert_int_equal(uvllm__adapt_max(&credential(NULL)->adapt), UINT32_MAX);
+  ask_once("y", "status=500,times=1", &s);
+  assert_int_equal(uvllm__adapt_max(&credential(NULL)->adapt), UINT32_MAX);
+  core_end(&core);
+}
+
 static void a_key_goes_while_its_request_runs(void** state) {
   (void) state;
   seen_t s;
@@ -340,6 +388,8 @@ int main(void) {
     cmocka_unit_test(keys_without_limits_share_what_is_in_flight),
     cmocka_unit_test(a_limit_is_learnt_for_the_key_that_was_told),
     cmocka_unit_test(what_was_drawn_stays_drawn_when_keys_come_and_go),
+    cmocka_unit_test(an_overload_makes_fewer_go_at_once),
+    cmocka_unit_test(a_429_of_a_known_limit_says_nothing_of_how_many),
     cmocka_unit_test(a_key_goes_while_its_request_runs),
     cmocka_unit_test(there_is_an_end_to_keys),
   };

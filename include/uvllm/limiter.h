@@ -105,6 +105,9 @@ UVLLM_EXTERN void uvllm_limiter_learn(uvllm_limiter_t* limiter, uint64_t now_ns,
  * holds. */
 UVLLM_EXTERN void uvllm_limiter_freeze(uvllm_limiter_t* limiter, uint64_t until_ns);
 
+/* Not 0: there is a limit of some kind, configured or said by the provider. */
+UVLLM_EXTERN int uvllm_limiter_is_limited(const uvllm_limiter_t* limiter);
+
 /* For choosing between several: the share that is left of the limit most drawn on,
  * from 1 (nothing is drawn, or there are no limits) to 0 (used up, or frozen). */
 UVLLM_EXTERN double uvllm_limiter_headroom(uvllm_limiter_t* limiter, uint64_t now_ns);
