@@ -141,6 +141,12 @@ UVLLM_EXTERN const uvllm_preset_t* uvllm_preset_find(const uvllm_client_t* clien
 /* UVLLM_ENOPROVIDER if there is none. Waiting requests end with that code. */
 UVLLM_EXTERN int uvllm_provider_remove(uvllm_client_t* client, const char* name);
 
+/* A model that answered before and then fails 16 times in a row (a 5xx, no connection,
+ * no content in time, a broken answer; not 429, nor what the caller did wrong) is left
+ * alone with that key: for 1 s, and twice as long each time, up to 30 s. Then one request
+ * goes to find out, and with each answer two more. Those that wait stay queued
+ * (waiting_provider in the stats), in nobody's way; their attempts are not used up. */
+
 /* Copied; wiped from memory when replaced, removed or closed. */
 typedef struct uvllm_key_s {
   size_t size;
@@ -221,6 +227,7 @@ UVLLM_EXTERN uvllm_client_t* uvllm_req_client(const uvllm_req_t* req);
 typedef struct uvllm_stats_s {
   uint32_t queued, inflight;
   uint32_t waiting_limit, waiting_budget; /* of the queued: what they wait for */
+  uint32_t waiting_provider;              /* of them: a model that fails, left alone */
   uint32_t waiting_retry;                 /* besides the queued */
   uint64_t completed, failed, cancelled, attempts, retries, unpriced, answers_429;
   int64_t held_pusd; /* worst case of what is in flight; counts on the budget */

@@ -77,16 +77,16 @@ static void settle_limits(uvllm_req_t* req, int status, const uvllm_usage_t* usa
   uint64_t now = req->client->now_ns;
   uvllm_cost_t actual = counted(req, usage);
   if (req->attempt->sends == 0) {
-    uvllm__credential_settle(req, now, NULL);
+    uvllm__credential_settle(req, status, now, NULL);
     return;
   }
-  uvllm__credential_settle(req, now, &actual);
+  uvllm__credential_settle(req, status, now, &actual);
   if (status == 0 && !uvllm__op_is_free(req->request->op) && usage->input_tokens != 0 &&
       !(usage->flags & UVLLM_USAGE_ESTIMATED))
     uvllm__estimate_learn(c->estimate, req->request->target.model, req->facts.prompt_bytes,
                           usage->input_tokens, usage->output_tokens);
   int64_t pushed = (int64_t) req->lane_node.cost;
-  uvllm_fair_correct(p->lane, req->request->tag,
+  uvllm_fair_correct(p->lanes->fair, req->request->tag,
                      (int64_t) (actual.input_tokens + actual.output_tokens) - pushed);
 }
 

@@ -403,7 +403,7 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
   req->row->attempts++;
   int err = uvllm__attempt_get(req);
   if (req->attempt == NULL) {
-    uvllm__credential_settle(req, now, NULL);
+    uvllm__credential_settle(req, err, now, NULL);
     uvllm_tracker_release(c->tracker, &req->hold);
     return err;
   }

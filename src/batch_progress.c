@@ -47,6 +47,7 @@ static void fill_waiting(const uvllm_batch_t* b, uvllm_batch_progress_t* p) {
   p->waiting_for_limit = s.waiting_limit;
   p->waiting_for_retry = s.waiting_retry;
   p->waiting_for_budget = s.waiting_budget;
+  p->waiting_for_provider = s.waiting_provider;
 }
 
 

@@ -79,6 +79,7 @@ void uvllm__credential_unref(uvllm_client_t* c, uvllm__credential_t* cred) {
   if (cred == NULL || --cred->refs > 0)
     return;
   forget_refusals(c, cred);
+  uvllm__circuits_free(c, cred);
   uvllm__keyring_unref(c, cred->ring);
   uvllm_limiter_free(cred->limiter);
   uvllm__free(&c->alloc, cred);
@@ -349,22 +350,33 @@ static int goes_before(const uvllm_req_t* req, const uvllm__candidate_t* a,
 }
 
 
+static void insert(const uvllm_req_t* req, const uvllm__candidate_t* it,
+                   uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n) {
+  unsigned int i = (*n)++;
+  for (; i > 0 && goes_before(req, it, &list[i - 1]); i--)
+    list[i] = list[i - 1];
+  list[i] = *it;
+}
+
+
 int uvllm__credentials_for(const uvllm_req_t* req, uint64_t now,
-                           uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n) {
-  const char* model = req->request->target.model;
+                           uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n,
+                           uint64_t* when_ns) {
   int err = 0;
   *n = 0;
+  *when_ns = UVLLM__NEVER;
   for (uvllm__credential_t* cred = req->provider->credentials; cred != NULL; cred = cred->next) {
-    const int out = out_of_use(cred, model, now);
+    const int out = out_of_use(cred, req->request->target.model, now);
+    const uint64_t when = uvllm__circuit_when(cred, uvllm__req_model(req), now);
     if (out != 0) {
-      err = out;
-      continue;
+      err = err != UV_EAGAIN ? out : err;
+    } else if (when != 0) {
+      err = UV_EAGAIN;
+      *when_ns = when < *when_ns ? when : *when_ns;
+    } else {
+      const uvllm__candidate_t it = { cred, uvllm_limiter_headroom(cred->limiter, now) };
+      insert(req, &it, list, n);
     }
-    const uvllm__candidate_t it = { cred, uvllm_limiter_headroom(cred->limiter, now) };
-    unsigned int i = (*n)++;
-    for (; i > 0 && goes_before(req, &it, &list[i - 1]); i--)
-      list[i] = list[i - 1];
-    list[i] = it;
   }
   return *n != 0 ? 0 : err;
 }
@@ -395,13 +407,16 @@ int uvllm__credential_take(uvllm_req_t* req, uvllm__credential_t* cred, uint64_t
   cred->inflight++;
   uvllm__credential_unref(req->client, req->credential);
   req->credential = cred;
+  uvllm__circuit_begin(req);
   return 0;
 }
 
 
-void uvllm__credential_settle(uvllm_req_t* req, uint64_t now, const uvllm_cost_t* actual) {
+void uvllm__credential_settle(uvllm_req_t* req, int status, uint64_t now,
+                              const uvllm_cost_t* actual) {
   uvllm__credential_t* cred = req->credential;
   cred->inflight--;
+  uvllm__circuit_end(req, status, now);
   if (actual == NULL)
     uvllm_limiter_undo(cred->limiter, now, &req->debit);
   else

@@ -24,8 +24,8 @@ static int hold(uvllm_req_t* req, const uvllm__credential_t* cred, int64_t worst
                               cred->ring != NULL ? cred->ring->label : NULL, req->request->tag };
   const int err = uvllm_tracker_hold(req->client->tracker, &account, worst, &req->hold);
   if (err == UV_EAGAIN) {
-    p->waits = UVLLM__WAITS_FOR_BUDGET;
-    p->wake_ns = UVLLM__NEVER;
+    req->lane->waits = UVLLM__WAITS_FOR_BUDGET;
+    req->lane->wake_ns = UVLLM__NEVER;
   }
   if (err == UVLLM_EBUDGET)
     uvllm__explain_budget(req, worst);
@@ -36,7 +36,6 @@ static int hold(uvllm_req_t* req, const uvllm__credential_t* cred, int64_t worst
 /* With the first of the credentials whose limits allow it, on which the money is held. */
 static int take_with_any(uvllm_req_t* req, const uvllm__candidate_t* list, unsigned int n,
                          int64_t worst, uint64_t now) {
-  uvllm__provider_t* p = req->provider;
   uint64_t when = 0, first = UVLLM__NEVER;
   int result = UVLLM_ELIMIT;
   for (unsigned int i = 0; i < n; i++) {
@@ -52,72 +51,109 @@ static int take_with_any(uvllm_req_t* req, const uvllm__candidate_t* list, unsig
     result = UV_EAGAIN;
     first = when < first ? when : first;
   }
-  p->waits = UVLLM__WAITS_FOR_LIMIT;
-  p->wake_ns = first;
+  if (result == UV_EAGAIN) {
+    req->lane->waits = UVLLM__WAITS_FOR_LIMIT;
+    req->lane->wake_ns = first;
+  }
   return result;
 }
 
 
-/* Money and limits, all or none. 0, UV_EAGAIN (p->wake_ns and p->waits are set),
- * or why it can never go. */
+/* Money and limits, all or none. 0, UV_EAGAIN (its lane knows for what it waits, and
+ * until when), or why it can never go. */
 static int take(uvllm_req_t* req, uint64_t now) {
   uvllm__candidate_t list[UVLLM__MAX_KEYS];
   unsigned int n;
   int64_t worst;
-  int err = uvllm__credentials_for(req, now, list, &n);
-  if (err != 0) {
+  int err = uvllm__credentials_for(req, now, list, &n, &req->lane->wake_ns);
+  if (err == UV_EAGAIN)
+    req->lane->waits = UVLLM__WAITS_FOR_PROVIDER;
+  else if (err != 0)
     uvllm__explain_keys(req);
+  if (err != 0)
     return err;
-  }
   err = worst_cost(req, &worst);
   if (err != 0)
     return err;
   req->debit = uvllm__facts_debit(&req->facts, req->request, req->client->estimate);
   err = take_with_any(req, list, n, worst, now);
-  if (err == UVLLM_ELIMIT) {
-    req->provider->waits = UVLLM__WAITS_NOT;
+  if (err == UVLLM_ELIMIT)
     uvllm__explain_limit(req, list[0].credential->limiter, now);
-  }
   return err;
 }
 
 
-/* 1: the lane's head is gone (started, or ended); 0: nothing can go now. */
-static int serve(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
-  uvllm_fair_node_t* node = uvllm_fair_peek(p->lane);
+static void start(uvllm_req_t* req, uint64_t now) {
+  uvllm_fair_pop(req->lane->fair);
+  req->lane = NULL;
+  const int err = uvllm__attempt_start(req, now);
+  if (err != 0)
+    uvllm__req_finish(req, err);
+}
+
+
+/* 1: the lane's head is gone (started, ended, or out of the others' way); 0: nothing
+ * can go now. */
+static int serve_lane(uvllm_client_t* c, uvllm__provider_t* p, uvllm__lane_t* lane,
+                      uint64_t now) {
+  uvllm_fair_node_t* node = uvllm_fair_peek(lane->fair);
   if (node == NULL)
     return 0;
   uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
   int err = p->conf->wants_key && !uvllm__has_key(p) ? UVLLM_ENOKEY : take(req, now);
-  if (err == UV_EAGAIN) {
-    uvllm__wake_at(c, p->wake_ns);
-    return 0;
-  }
-  if (err != 0) {
-    uvllm__req_finish(req, err);
+  if (err == 0) {
+    start(req, now);
     return 1;
   }
-  uvllm_fair_pop(p->lane);
-  err = uvllm__attempt_start(req, now);
-  if (err != 0)
-    uvllm__req_finish(req, err);
+  if (err == UV_EAGAIN && lane->waits == UVLLM__WAITS_FOR_PROVIDER && lane == p->lanes) {
+    lane->waits = UVLLM__WAITS_NOT;
+    err = uvllm__lane_set_aside(req);
+    if (err == 0)
+      return 1;
+  }
+  if (err == UV_EAGAIN) {
+    uvllm__wake_at(c, lane->wake_ns);
+    return 0;
+  }
+  uvllm__req_finish(req, err);
   return 1;
 }
 
 
-static int is_ready(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
-  if (uvllm_fair_size(p->lane) == 0) {
-    p->waits = UVLLM__WAITS_NOT;
+static int is_ready(uvllm_client_t* c, uvllm__lane_t* lane, uint64_t now) {
+  if (uvllm_fair_size(lane->fair) == 0) {
+    lane->waits = UVLLM__WAITS_NOT;
     return 0;
   }
-  if (p->waits == UVLLM__WAITS_NOT)
+  if (lane->waits == UVLLM__WAITS_NOT)
     return 1;
-  if (now < p->wake_ns) {
-    uvllm__wake_at(c, p->wake_ns); /* the timer may have struck for something else */
+  if (now < lane->wake_ns) {
+    uvllm__wake_at(c, lane->wake_ns); /* the timer may have struck for something else */
     return 0;
   }
-  p->waits = UVLLM__WAITS_NOT;
+  lane->waits = UVLLM__WAITS_NOT;
   return 1;
+}
+
+
+/* The lanes of a provider take turns. */
+static int serve(uvllm_client_t* c, uvllm__provider_t* p, uint64_t now) {
+  unsigned int n = 0;
+  if (p->lanes->next == NULL)
+    return is_ready(c, p->lanes, now) && serve_lane(c, p, p->lanes, now);
+  uvllm__lanes_tidy(c, p);
+  for (const uvllm__lane_t* lane = p->lanes; lane != NULL; lane = lane->next)
+    n++;
+  for (unsigned int i = 0; i < n; i++) {
+    uvllm__lane_t* lane = p->lanes;
+    for (unsigned int skip = (p->turn + i) % n; skip > 0; skip--)
+      lane = lane->next;
+    if (is_ready(c, lane, now) && serve_lane(c, p, lane, now)) {
+      p->turn++;
+      return 1;
+    }
+  }
+  return 0;
 }
 
 
@@ -137,7 +173,7 @@ int uvllm__dispatch(uvllm_client_t* c, uint64_t now) {
       return 1;
     }
     p->refs++;
-    int served = is_ready(c, p, now) && serve(c, p, now);
+    int served = serve(c, p, now);
     uvllm__provider_t* next = p->removed ? c->providers : p->next;
     uvllm__provider_unref(c, p);
     starts += served;
@@ -153,6 +189,7 @@ int uvllm__dispatch(uvllm_client_t* c, uint64_t now) {
  * back more than it took. */
 void uvllm__lanes_may_go(uvllm_client_t* c) {
   for (uvllm__provider_t* p = c->providers; p != NULL; p = p->next)
-    p->wake_ns = 0;
+    for (uvllm__lane_t* lane = p->lanes; lane != NULL; lane = lane->next)
+      lane->wake_ns = 0;
   uvllm__schedule(c);
 }

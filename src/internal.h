@@ -3,6 +3,8 @@
  *   client.c    life of a client, the turn (drain), timers
  *   provider.c  providers
  *   credentials.c   their keys, each with its limits
+ *   circuit.c   which models answer with which key
+ *   lane.c      where requests wait for a provider
  *   preset_rows.c   presets that the caller added
  *   submit.c    admission: copy, refuse, queue
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
@@ -24,6 +26,7 @@
 #define UVLLM_SRC_INTERNAL_H
 
 #include "adapt.h"
+#include "breaker.h"
 #include "collect.h"
 #include "embed_body.h"
 #include "emit.h"
@@ -79,6 +82,13 @@ typedef struct uvllm__keyring_s {
   char *label, *key, *secret, *session;
 } uvllm__keyring_t;
 
+/* Whether a model answers with a key. */
+typedef struct uvllm__circuit_s {
+  struct uvllm__circuit_s* next;
+  uvllm__breaker_t breaker;
+  char model[];
+} uvllm__circuit_t;
+
 /* A key, or a provider's having none: its limits, and whether it works. Counted: the
  * provider's list, and each request that has used it last. */
 typedef struct uvllm__credential_s {
@@ -94,6 +104,8 @@ typedef struct uvllm__credential_s {
   uint64_t spent_ns;         /* how long it was last out for its quota; 0: it is there */
   char* refused[UVLLM__MAX_REFUSED]; /* models that it may not use */
   unsigned int nrefused;
+  uvllm__circuit_t* circuits; /* the one used last comes first */
+  unsigned int ncircuits;
 } uvllm__credential_t;
 
 typedef struct uvllm__candidate_s {
@@ -104,10 +116,21 @@ typedef struct uvllm__candidate_s {
 typedef enum {
   UVLLM__WAITS_NOT,
   UVLLM__WAITS_FOR_LIMIT,
-  UVLLM__WAITS_FOR_BUDGET
+  UVLLM__WAITS_FOR_BUDGET,
+  UVLLM__WAITS_FOR_PROVIDER
 } uvllm__wait;
 
-/* A name in the client: its lane and limits stay when its settings are replaced.
+/* Where requests wait. A provider's first lane is for all models but those with a lane
+ * of their own: whose circuits are open, so that they stand in nobody's way. */
+typedef struct uvllm__lane_s {
+  struct uvllm__lane_s* next;  /* of the provider */
+  uvllm_fair_t* fair;
+  uint64_t wake_ns;            /* its head cannot go before; NEVER: until one ends */
+  uvllm__wait waits;           /* and what for */
+  char model[];                /* "": all others */
+} uvllm__lane_t;
+
+/* A name in the client: its lanes and limits stay when its settings are replaced.
  * Counted: the client's list, and each live request. */
 typedef struct uvllm__provider_s {
   struct uvllm__provider_s* next;
@@ -117,9 +140,8 @@ typedef struct uvllm__provider_s {
   uvllm__conf_t* conf;
   uvllm__credential_t* credentials; /* one at least */
   uvllm_limits_t limits;     /* of each that has none of its own */
-  uvllm_fair_t* lane;
-  uint64_t wake_ns;          /* its head cannot go before; NEVER: until one ends */
-  uvllm__wait waits;         /* and what for */
+  uvllm__lane_t* lanes;
+  unsigned int turn;         /* counts what was served: the lanes take turns */
 } uvllm__provider_t;
 
 /* ---- Requests ------------------------------------------------------------------- */
@@ -150,6 +172,7 @@ struct uvllm_req_s {
   uvllm_req_t *next_resumed;
   uvllm_client_t* client;
   uvllm__provider_t* provider;
+  uvllm__lane_t* lane;          /* while it is queued */
   uvllm__row_t* row;
   uvllm_request_t* request;     /* a copy in one block */
   size_t request_bytes;
@@ -177,6 +200,8 @@ struct uvllm_req_s {
   int http_status;
   uint32_t rotations;           /* of them: another key took over, which is no retry */
   uvllm__credential_t* credential; /* of the last attempt; NULL: there was none */
+  uvllm__circuit_t* circuit;    /* of the attempt that is not settled */
+  uint32_t ticket;
   uvllm_cost_t debit;           /* taken from its limiter for this attempt */
   uvllm_hold_t hold;
   uvllm_usage_t usage;          /* settled attempts */
@@ -186,6 +211,11 @@ struct uvllm_req_s {
   uvllm__buf_t deferred;        /* events that came while paused */
   size_t deferred_at;
 };
+
+/* "" where it has none: a list of models. */
+static inline const char* uvllm__req_model(const uvllm_req_t* req) {
+  return req->request->target.model != NULL ? req->request->target.model : "";
+}
 
 /* One attempt: pooled, since most of it is buffers worth keeping. */
 struct uvllm__attempt_s {
@@ -305,15 +335,34 @@ int uvllm__credentials_limit(uvllm_client_t* c, uvllm__provider_t* p,
 void uvllm__credential_unref(uvllm_client_t* c, uvllm__credential_t* cred);
 int uvllm__has_key(const uvllm__provider_t* p);
 void uvllm__keys_remove(uvllm_client_t* c, uvllm__provider_t* p);
-/* Those that the request may go with now, as far as limits allow, best first; or
- * the error that took the last one out of use. */
+/* Those that the request may go with now, as far as limits allow, best first. UV_EAGAIN:
+ * not before *when_ns, since the model fails; or the error that took the last one out
+ * of use. */
 int uvllm__credentials_for(const uvllm_req_t* req, uint64_t now,
-                           uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n);
+                           uvllm__candidate_t list[UVLLM__MAX_KEYS], unsigned int* n,
+                           uint64_t* when_ns);
 /* As uvllm_limiter_take(); 0: req->credential is this one. */
 int uvllm__credential_take(uvllm_req_t* req, uvllm__credential_t* cred, uint64_t now,
                            uint64_t* when_ns);
-/* actual NULL: nothing was sent. */
-void uvllm__credential_settle(uvllm_req_t* req, uint64_t now, const uvllm_cost_t* actual);
+/* status: of the attempt. actual NULL: nothing was sent. */
+void uvllm__credential_settle(uvllm_req_t* req, int status, uint64_t now,
+                              const uvllm_cost_t* actual);
+
+/* circuit.c: when a request for the model may go with it, as uvllm__breaker_when() */
+uint64_t uvllm__circuit_when(const uvllm__credential_t* cred, const char* model, uint64_t now);
+void uvllm__circuit_begin(uvllm_req_t* req);
+void uvllm__circuit_end(uvllm_req_t* req, int status, uint64_t now);
+void uvllm__circuits_free(uvllm_client_t* c, uvllm__credential_t* cred);
+
+/* lane.c */
+int uvllm__lanes_init(uvllm_client_t* c, uvllm__provider_t* p);
+void uvllm__lanes_free(uvllm_client_t* c, uvllm__provider_t* p);
+int uvllm__lane_enter(uvllm_req_t* req);  /* the one it belongs in */
+void uvllm__lane_leave(uvllm_req_t* req);
+void uvllm__lane_change(uvllm_req_t* req); /* its key is another one now */
+int uvllm__lane_set_aside(uvllm_req_t* req); /* from the first lane into one of its model */
+/* Those of models that nobody waits for any more go. */
+void uvllm__lanes_tidy(uvllm_client_t* c, uvllm__provider_t* p);
 /* What an attempt's end says of its key. */
 void uvllm__credential_outcome(uvllm_req_t* req, int status, uint64_t now);
 /* Whether there is one but the last attempt's that can be used, perhaps at once. */
@@ -333,7 +382,6 @@ void uvllm__request_free(const uvllm_alloc_t* alloc, uvllm_request_t* request, s
 /* req.c */
 void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state);
 int uvllm__req_enqueue(uvllm_req_t* req);
-void uvllm__req_leave_lane(uvllm_req_t* req);
 void uvllm__req_finish(uvllm_req_t* req, int status);
 void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then free */
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);

@@ -26,7 +26,7 @@ void uvllm__req_park(uvllm_req_t* req) {
   req->held_back = 1;
   if (req->state != UVLLM__QUEUED)
     return;
-  uvllm__req_leave_lane(req);
+  uvllm__lane_leave(req);
   enter_parked(req);
   uvllm__schedule(req->client);
 }

@@ -67,7 +67,7 @@ void uvllm__provider_unref(uvllm_client_t* c, uvllm__provider_t* p) {
     return;
   uvllm__conf_unref(c, p->conf);
   uvllm__credentials_free(c, p);
-  uvllm_fair_free(p->lane);
+  uvllm__lanes_free(c, p);
   uvllm__free(&c->alloc, p->name);
   uvllm__free(&c->alloc, p);
 }
@@ -210,7 +210,7 @@ static int make_provider(uvllm_client_t* c, const uvllm_provider_options_t* o,
   if (err == 0)
     err = uvllm__credentials_init(c, p, &o->limits);
   if (err == 0)
-    err = uvllm_fair_new(&p->lane, 0, &c->alloc);
+    err = uvllm__lanes_init(c, p);
   if (err != 0) {
     uvllm__provider_unref(c, p);
     return err;
@@ -254,6 +254,15 @@ int uvllm_provider_set(uvllm_client_t* c, const uvllm_provider_options_t* option
 }
 
 
+static void end_all(uvllm__lane_t* lane) {
+  uvllm_fair_node_t* node;
+  while ((node = uvllm_fair_peek(lane->fair)) != NULL) {
+    uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
+    uvllm__req_finish(req, UVLLM_ENOPROVIDER);
+  }
+}
+
+
 int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
   uvllm__provider_t** slot = find_slot(c, name);
   uvllm__provider_t* p = *slot;
@@ -263,11 +272,8 @@ int uvllm_provider_remove(uvllm_client_t* c, const char* name) {
   p->removed = 1;
   if (c->next_provider == p)
     c->next_provider = NULL;
-  uvllm_fair_node_t* node;
-  while ((node = uvllm_fair_peek(p->lane)) != NULL) {
-    uvllm_req_t* req = uvllm__container(node, uvllm_req_t, lane_node);
-    uvllm__req_finish(req, UVLLM_ENOPROVIDER);
-  }
+  for (uvllm__lane_t* lane = p->lanes; lane != NULL; lane = lane->next)
+    end_all(lane);
   for (uvllm_req_t* req = c->reqs; req != NULL; req = req->next)
     if (req->provider == p && (req->state == UVLLM__BACKOFF || req->state == UVLLM__PARKED))
       uvllm__req_finish(req, UVLLM_ENOPROVIDER);

@@ -68,28 +68,11 @@ void uvllm__req_set_state(uvllm_req_t* req, uvllm__req_state state) {
 }
 
 
-/* A lane waits for what its head needs: another head is asked for its own. */
-static void if_head_ask_again(const uvllm_req_t* req) {
-  if (uvllm_fair_peek(req->provider->lane) == &req->lane_node)
-    req->provider->wake_ns = 0;
-}
-
-
-void uvllm__req_leave_lane(uvllm_req_t* req) {
-  if_head_ask_again(req);
-  uvllm_fair_remove(req->provider->lane, &req->lane_node);
-}
-
-
 int uvllm__req_enqueue(uvllm_req_t* req) {
-  uvllm__provider_t* p = req->provider;
-  uint64_t cost = req->facts.prompt_bytes / 4 + req->facts.max_tokens * req->facts.n;
-  int err = uvllm_fair_push(p->lane, &req->lane_node, req->request->tag, req->key, cost);
-  if (err != 0)
-    return err;
-  uvllm__req_set_state(req, UVLLM__QUEUED);
-  if_head_ask_again(req);
-  return 0;
+  int err = uvllm__lane_enter(req);
+  if (err == 0)
+    uvllm__req_set_state(req, UVLLM__QUEUED);
+  return err;
 }
 
 
@@ -194,7 +177,7 @@ void uvllm__req_finish(uvllm_req_t* req, int status) {
   if (req->state == UVLLM__FINISHING || req->state == UVLLM__DONE)
     return;
   if (req->state == UVLLM__QUEUED)
-    uvllm__req_leave_lane(req);
+    uvllm__lane_leave(req);
   uvllm_queue_remove(c->timers, &req->timer_node);
   uvllm__req_set_state(req, UVLLM__FINISHING);
   req->status = status;
@@ -444,11 +427,8 @@ void uvllm_resume(uvllm_req_t* req) {
 void uvllm_set_priority(uvllm_req_t* req, int priority) {
   req->key += ((int64_t) req->priority - priority) * UVLLM_QUEUE_AGEING_NS;
   req->priority = priority;
-  if (req->state == UVLLM__QUEUED) {
-    if_head_ask_again(req);
-    uvllm_fair_change(req->provider->lane, &req->lane_node, req->key);
-    if_head_ask_again(req);
-  }
+  if (req->state == UVLLM__QUEUED)
+    uvllm__lane_change(req);
   uvllm__schedule(req->client);
 }
 

@@ -75,15 +75,23 @@ static void add_row(uvllm_stats_t* s, const uvllm__row_t* row) {
 
 
 /* What a lane waits for, all in it wait for. */
+static void add_lane(const uvllm__lane_t* lane, uvllm_stats_t* s) {
+  const uint32_t n = (uint32_t) uvllm_fair_size(lane->fair);
+  switch (lane->waits) {
+    case UVLLM__WAITS_FOR_LIMIT: s->waiting_limit += n; break;
+    case UVLLM__WAITS_FOR_BUDGET: s->waiting_budget += n; break;
+    case UVLLM__WAITS_FOR_PROVIDER: s->waiting_provider += n; break;
+    default: break;
+  }
+}
+
+
 static void add_waits(const uvllm_client_t* c, const char* provider, uvllm_stats_t* s) {
   for (const uvllm__provider_t* p = c->providers; p != NULL; p = p->next) {
     if (provider != NULL && strcmp(provider, p->name) != 0)
       continue;
-    uint32_t n = (uint32_t) uvllm_fair_size(p->lane);
-    if (p->waits == UVLLM__WAITS_FOR_LIMIT)
-      s->waiting_limit += n;
-    if (p->waits == UVLLM__WAITS_FOR_BUDGET)
-      s->waiting_budget += n;
+    for (const uvllm__lane_t* lane = p->lanes; lane != NULL; lane = lane->next)
+      add_lane(lane, s);
   }
 }
 

@@ -121,9 +121,10 @@ const char* cli_waiting_for(const uvllm_batch_progress_t* b, char why[CLI_WAITIN
     const char* name;
   } reasons[] = { { b->waiting_for_limit, "rate limit" },
                   { b->waiting_for_retry, "retry" },
-                  { b->waiting_for_budget, "budget" } };
+                  { b->waiting_for_budget, "budget" },
+                  { b->waiting_for_provider, "provider fails" } };
   why[0] = '\0';
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 4; i++)
     if (reasons[i].count > 0)
       n += (size_t) snprintf(why + n, CLI_WAITING - n, "%s%s", n > 0 ? ", " : "",
                              reasons[i].name);

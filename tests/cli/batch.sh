@@ -170,6 +170,21 @@ run 0 batch in.jsonl -o rate.jsonl -m mock/gpt-4o-mini --base-url "$url/v1" --rp
 out_has '"http_429":0'
 stop_server
 
+it 'waits while the provider is away, and loses nothing'
+serve
+port=${url##*:}
+"$uvllm" batch in.jsonl -o away.jsonl -m local/gpt-4o-mini --base-url "$url/v1" --allow-unpriced \
+  --concurrency 20 --header 'x-mock: ttft=50' -v --no-progress > out 2> err &
+batch=$!
+wait_for 20 lines_at_least 5 away.jsonl
+stop_server
+wait_for 20 grep -q 'is left alone for' err
+serve --port "$port"
+check 'the batch is well' wait $batch
+all_once 50 away.jsonl
+err_has '50 succeeded, 0 failed'
+stop_server
+
 it 'goes on with the keys that work'
 serve --require-key sk-right
 LOCAL_API_KEY='sk-revoked, sk-right' run 0 batch in.jsonl -o two.jsonl -m local/gpt-4o-mini \
