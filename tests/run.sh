@@ -10,8 +10,9 @@ usage: tests/run.sh [--all | --coverage]
 Builds uvllm with AddressSanitizer and UndefinedBehaviorSanitizer in build/asan
 and runs every test. Debian packages that are missing are installed first.
 
-  --all       also the slow checks: the tests of an optimised build, each fuzzer
-              for 30 seconds, clang-tidy, the tests under valgrind
+  --all       also the slow checks: the providers' own clients against the mock, the
+              tests of an optimised build, each fuzzer for 30 seconds, clang-tidy, the
+              tests under valgrind
   --coverage  instead: run the tests of an instrumented build and print line and
               branch coverage of src and adapters
   --help      this text
@@ -158,6 +159,28 @@ valgrind_tests="bad_server batch batch_files batch_parts batch_reader buf collec
                 queue retry transport usage"
 
 
+# npm's packages stay for the next run as long as the list is the same.
+install_oracle() {
+  mkdir -p build/oracle && cp tests/oracle/.npmrc tests/oracle/*.mjs tests/oracle/package.json \
+    build/oracle || return 1
+  cmp -s tests/oracle/package-lock.json build/oracle/installed.json && return 0
+  cp tests/oracle/package-lock.json build/oracle && (cd build/oracle &&
+    npm ci --ignore-scripts --no-audit --no-fund) &&
+    cp tests/oracle/package-lock.json build/oracle/installed.json
+}
+
+
+run_oracle() {
+  setup_say "the providers' own clients against the mock"
+  check "oracle: install" install_oracle
+  for file in tests/oracle/*.mjs; do
+    topic=$(basename "$file" .mjs)
+    [ "$topic" = mock ] || check "oracle: $topic" timeout 120 env UVLLM="$PWD/build/asan/uvllm" \
+      node --test "build/oracle/$topic.mjs"
+  done
+}
+
+
 run_coverage() {
   setup build test coverage || exit 1
   configure_and_build build/coverage -DCMAKE_BUILD_TYPE=Debug -DUVLLM_COVERAGE=ON ||
@@ -176,7 +199,7 @@ if [ $mode = coverage ]; then
 fi
 
 lists="build test"
-[ $mode = plain ] || lists="$lists slow"
+[ $mode = plain ] || lists="$lists slow oracle"
 # shellcheck disable=SC2086 # a list of words
 setup $lists || exit 1
 
@@ -188,6 +211,7 @@ run_tests build/asan
 status=$?
 [ $mode = all ] || exit $status
 
+run_oracle
 configure_and_build build/optimised -DCMAKE_BUILD_TYPE=Release -DUVLLM_WERROR=ON ||
   die "the optimised build failed"
 run_tests build/optimised

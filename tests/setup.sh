@@ -9,6 +9,7 @@ SETUP_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-d
              libcurl4-openssl-dev libssl-dev zlib1g-dev"
 SETUP_test="g++ binutils libcmocka-dev libjansson-dev openssl"
 SETUP_slow="clang clang-tidy libclang-rt-14-dev llvm valgrind"
+SETUP_oracle="nodejs npm" # of any origin
 SETUP_coverage="gcovr"
 SETUP_bench="curl openssl util-linux libpcre2-8-0 libcrypt1 zlib1g"
 
@@ -86,6 +87,9 @@ setup_nginx() {
 # The arguments are names of the lists above.
 setup() {
   root=$(cd "$SETUP_ROOT" && pwd) || return 1
+  if command -v node > /dev/null 2>&1 && command -v npm > /dev/null 2>&1; then
+    SETUP_oracle=
+  fi
   if ! command -v dpkg-query > /dev/null 2>&1; then
     setup_say "no dpkg here: nothing is installed; what is needed stands in tests/setup.sh"
     return 0
