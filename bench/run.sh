@@ -435,6 +435,16 @@ micro micro_limiter limiter_take_settle_ns "limiter, take and settle" ns "value<
 micro micro_queue queue_pop_push_1m_ns "queue, pop and push, 1M waiting" ns "value<=300"
 micro micro_queue fair_pop_push_1000tags_1m_ns "queue, fair between 1,000 tags" ns "value<=500"
 
+# Bedrock's without the signature, which hashes the body.
+for dialect in openai openai-responses anthropic gemini cohere ollama tgi bedrock; do
+  absolute "$dialect: text event" event_ns ns "value<=400" "$few" micro_dialects $dialect
+  absolute "$dialect: allocations in 630,000 events" event_allocations "" "value<=0" 1 \
+    micro_dialects $dialect
+  absolute "$dialect: building a request of 1 KB" build_1k_us us "value<=1.5" "$few" \
+    micro_dialects $dialect
+  absolute "$dialect: building 10 MB, over 1 MB" build_10m_over_1m "" "value<=12" "$few" \
+    micro_dialects $dialect
+done
 batch_figures
 version_figure
 limit_figures "limiter, 600 requests/min" --rpm 600
