@@ -132,11 +132,22 @@ static const uvllm__mock_endpoint_t* endpoint_of(unsigned int n,
         }
 }
 
+/* The head that a body alone has lost: dialects look at it. */
+static void read_head(uvllm__http_in_t* in) {
+  static const char head[] = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                             "anthropic-version: 2023-06-01\r\nContent-Length: 0\r\n\r\n";
+  uvllm__http_in_init(in, &limits, &uvllm__alloc_default);
+  uvllm__http_in_feed(in, head, sizeof(head) - 1);
+  assert(in->state == UVLLM__HTTP_IN_READY);
+}
+
 static void read_and_render(uvllm__answer_t* a, const uvllm__mock_endpoint_t* endpoint,
-                            uvllm_str_t body, uvllm_json_parser_t* parser) {
+                            const uvllm__http_in_t* in, uvllm_str_t body,
+                            uvllm_json_parser_t* parser) {
   uvllm__mock_request_t request;
   uvllm__mock_error_t error;
   memset(&request, 0, sizeof(request));
+  request.in = in;
   request.param = "model";
   if (uvllm_json_parse(a->mock->parser, body, &request.root, NULL) != 0 ||
       uvllm_json_type_of(request.root) != UVLLM_JSON_OBJECT)
@@ -153,6 +164,7 @@ static void read_and_render(uvllm__answer_t* a, const uvllm__mock_endpoint_t* en
 static void answer(uvllm_str_t body, unsigned int n) {
   uvllm_mock_t mock;
   uvllm__answer_t a;
+  uvllm__http_in_t in;
   const uvllm__mock_endpoint_t* endpoint;
   memset(&mock, 0, sizeof(mock));
   memset(&a, 0, sizeof(a));
@@ -173,7 +185,9 @@ static void answer(uvllm_str_t body, unsigned int n) {
   a.nchoices = a.nprompts = 1;
   a.max_tokens = UINT64_MAX;
   uvllm__ask_init(&a.ask);
-  read_and_render(&a, endpoint, body, parser);
+  read_head(&in);
+  read_and_render(&a, endpoint, &in, body, parser);
+  uvllm__http_in_free(&in);
   uvllm_json_parser_free(mock.parser);
   uvllm_json_parser_free(parser);
   for (size_t i = 0; i < NBUFS; i++)
