@@ -24,8 +24,8 @@ typedef struct oracle_s {
   const char* why;      /* BAD: what is wrong */
   int in_line;          /* it ends within one of a head, a chunk's size or a trailer */
   int in_trailers;      /* that far it was right */
-  int is_rare;          /* what llhttp 8.1 gets wrong: a chunk extension behind one with an
-                           unquoted value, or with an escape or more than ASCII in a
+  int is_rare;          /* what llhttp 8.1 gets wrong: a chunk extension, or a quote,
+                           behind an unquoted value, an escape or more than ASCII in a
                            quoted one; a tab behind a length or a coding */
   int status;           /* of the final head; 0: it is not whole */
   int http10;
@@ -237,7 +237,7 @@ static inline size_t oracle__skip_extension(oracle_t* o, uvllm_str_t s, size_t i
   if (i < s.len && s.base[i] == '"')
     return oracle__skip_quoted(o, s, i);
   i = oracle__skip_token(s, i);
-  o->is_rare |= i < s.len && s.base[i] == ';';
+  o->is_rare |= i < s.len && (s.base[i] == ';' || s.base[i] == '"');
   return i != value || i == s.len ? i : 0;
 }
 
