@@ -49,7 +49,7 @@ typedef struct cli_command_s {
 } cli_command_t;
 
 extern const cli_command_t cli_batch, cli_chat, cli_models, cli_mock;
-extern const cli_command_t cli_embed, cli_ollama;
+extern const cli_command_t cli_check, cli_embed, cli_ollama;
 
 /* The values of the common options; strings are argv's. */
 typedef struct cli_common_s {
@@ -124,6 +124,19 @@ char* cli_strdup(const char* s);
 char* cli_format(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
 
+/* ---- Tables (table.c) -------------------------------------------------------------------- */
+
+/* Cells row by row, each of its own memory; the first row is the head. */
+typedef struct cli_table_s {
+  size_t ncolumns, ncells;
+  char** cells;
+} cli_table_t;
+
+void cli_table_begin(cli_table_t* t, const char* const* heads); /* ended by NULL */
+void cli_table_add(cli_table_t* t, char* cell); /* from cli_alloc() and the like: taken */
+void cli_table_print(cli_table_t* t);           /* and let go */
+
+
 /* ---- Files (files.c) --------------------------------------------------------------------- */
 
 enum { CLI_MAX_FILE = 64 << 20 };
@@ -174,6 +187,13 @@ typedef struct cli_session_s {
 int cli_session_open(cli_session_t* s, const cli_common_t* common,
                      const cli_session_options_t* options);
 void cli_session_close(cli_session_t* s);
+/* The same in two steps, the second one for as many providers as are wanted; a key
+ * that is missing is no reason to refuse one that goes without_key. */
+int cli_session_begin(cli_session_t* s, const cli_session_options_t* options);
+int cli_session_add(cli_session_t* s, const cli_common_t* common,
+                    const cli_session_options_t* options);
+/* Where the provider is, by --base-url or its variables; NULL: where it is at home. */
+const char* cli_base_url(const char* provider, const char* option);
 /* "OPENAI_API_KEY"; to be freed. */
 char* cli_key_variable(const char* provider);
 /* As many as the process may open: RLIMIT_NOFILE, soft to hard. */

@@ -8,7 +8,7 @@
 #include "common.h"
 
 static const cli_command_t* const commands[] = { &cli_batch, &cli_chat, &cli_embed,
-                                               &cli_models, &cli_ollama, &cli_mock };
+                                               &cli_models, &cli_check, &cli_ollama, &cli_mock };
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 

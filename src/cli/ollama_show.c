@@ -1,11 +1,5 @@
-/* Ollama's lists and details as tables. Everything may be absent, and is then "-". */
+/* Ollama's lists and details. Everything may be absent, and is then "-". */
 #include "ollama.h"
-
-/* Cells row by row, each of its own memory; the first row is the head. */
-typedef struct table_s {
-  size_t ncolumns, ncells;
-  char** cells;
-} table_t;
 
 typedef struct answer_s {
   uvllm_json_parser_t* parser;
@@ -27,73 +21,28 @@ const char* ollama_bytes(uint64_t n, char text[OLLAMA_BYTES]) {
 }
 
 
-/* ---- Tables ---- */
+/* ---- Cells ---- */
 
-static void add(table_t* t, char* cell) {
-  t->cells = cli_realloc(t->cells, (t->ncells + 1) * sizeof(*t->cells));
-  t->cells[t->ncells++] = cell;
-}
-
-
-static void add_heads(table_t* t, const char* const* heads) {
-  for (; heads[t->ncolumns] != NULL; t->ncolumns++)
-    add(t, cli_strdup(heads[t->ncolumns]));
-}
-
-
-static void add_text(table_t* t, uvllm_json_t v) {
+static void add_text(cli_table_t* t, uvllm_json_t v) {
   const uvllm_str_t s = uvllm_json_str(v);
-  add(t, s.len != 0 ? cli_format("%.*s", (int) s.len, s.base) : cli_strdup("-"));
+  cli_table_add(t, s.len != 0 ? cli_format("%.*s", (int) s.len, s.base) : cli_strdup("-"));
 }
 
 
-static void add_bytes(table_t* t, uvllm_json_t v) {
+static void add_bytes(cli_table_t* t, uvllm_json_t v) {
   char text[OLLAMA_BYTES];
   const int64_t n = uvllm_json_int(v, 0);
-  add(t, cli_strdup(n > 0 ? ollama_bytes((uint64_t) n, text) : "-"));
+  cli_table_add(t, cli_strdup(n > 0 ? ollama_bytes((uint64_t) n, text) : "-"));
 }
 
 
 /* "2025-05-04T17:37:44.706015396-07:00" to the minute, where the server is. */
-static void add_time(table_t* t, uvllm_json_t v) {
+static void add_time(cli_table_t* t, uvllm_json_t v) {
   const uvllm_str_t s = uvllm_json_str(v);
   if (s.len < 16)
-    add(t, cli_strdup("-"));
+    cli_table_add(t, cli_strdup("-"));
   else
-    add(t, cli_format("%.10s %.5s", s.base, s.base + 11));
-}
-
-
-static size_t width_of(const table_t* t, size_t column) {
-  size_t width = 0;
-  for (size_t i = column; i < t->ncells; i += t->ncolumns)
-    if (strlen(t->cells[i]) > width)
-      width = strlen(t->cells[i]);
-  return width;
-}
-
-
-static void print_row(const table_t* t, size_t row, int to_terminal) {
-  for (size_t i = 0; i < t->ncolumns; i++) {
-    const char* cell = t->cells[row * t->ncolumns + i];
-    const size_t len = strlen(cell);
-    cli_put_text(stdout, (uvllm_str_t){ cell, len }, to_terminal);
-    if (i + 1 < t->ncolumns)
-      printf("%*s", (int) (width_of(t, i) - len) + 2, "");
-  }
-}
-
-
-static void print_table(table_t* t) {
-  const int color = cli_has_color(1), to_terminal = cli_is_terminal(1);
-  for (size_t row = 0; row < t->ncells / t->ncolumns; row++) {
-    fputs(row == 0 && color ? "\033[1m" : "", stdout);
-    print_row(t, row, to_terminal);
-    puts(row == 0 && color ? "\033[0m" : "");
-  }
-  for (size_t i = 0; i < t->ncells; i++)
-    free(t->cells[i]);
-  free(t->cells);
+    cli_table_add(t, cli_format("%.10s %.5s", s.base, s.base + 11));
 }
 
 
@@ -115,12 +64,12 @@ int ollama_print_list(uvllm_str_t body) {
   static const char* const heads[] = { "NAME", "SIZE", "PARAMETERS", "QUANTIZATION", "MODIFIED",
                                        NULL };
   answer_t a;
-  table_t t = { 0, 0, NULL };
+  cli_table_t t;
   uvllm_json_t model;
   uint32_t it = 0;
   if (open_answer(&a, body) != 0)
     return CLI_FAILED;
-  add_heads(&t, heads);
+  cli_table_begin(&t, heads);
   while (uvllm_json_next(uvllm_json_get(a.root, "models"), &it, NULL, &model)) {
     const uvllm_json_t details = uvllm_json_get(model, "details");
     add_text(&t, uvllm_json_get(model, "name"));
@@ -129,42 +78,42 @@ int ollama_print_list(uvllm_str_t body) {
     add_text(&t, uvllm_json_get(details, "quantization_level"));
     add_time(&t, uvllm_json_get(model, "modified_at"));
   }
-  print_table(&t);
+  cli_table_print(&t);
   uvllm_json_parser_free(a.parser);
   return 0;
 }
 
 
 /* How much of it is on the GPU. */
-static void add_place(table_t* t, uvllm_json_t model) {
+static void add_place(cli_table_t* t, uvllm_json_t model) {
   const double size = uvllm_json_num(uvllm_json_get(model, "size"), 0);
   const double vram = uvllm_json_num(uvllm_json_get(model, "size_vram"), 0);
   if (size <= 0)
-    add(t, cli_strdup("-"));
+    cli_table_add(t, cli_strdup("-"));
   else
-    add(t, cli_format("%.0f%% GPU", vram >= size ? 100 : vram > 0 ? 100 * vram / size : 0));
+    cli_table_add(t, cli_format("%.0f%% GPU", vram >= size ? 100 : vram > 0 ? 100 * vram / size : 0));
 }
 
 
 int ollama_print_ps(uvllm_str_t body) {
   static const char* const heads[] = { "NAME", "SIZE", "PLACE", "CONTEXT", "UNTIL", NULL };
   answer_t a;
-  table_t t = { 0, 0, NULL };
+  cli_table_t t;
   uvllm_json_t model;
   uint32_t it = 0;
   if (open_answer(&a, body) != 0)
     return CLI_FAILED;
-  add_heads(&t, heads);
+  cli_table_begin(&t, heads);
   while (uvllm_json_next(uvllm_json_get(a.root, "models"), &it, NULL, &model)) {
     const int64_t context = uvllm_json_int(uvllm_json_get(model, "context_length"), 0);
     char number[CLI_MONEY];
     add_text(&t, uvllm_json_get(model, "name"));
     add_bytes(&t, uvllm_json_get(model, "size"));
     add_place(&t, model);
-    add(&t, cli_strdup(context > 0 ? cli_grouped((uint64_t) context, number) : "-"));
+    cli_table_add(&t, cli_strdup(context > 0 ? cli_grouped((uint64_t) context, number) : "-"));
     add_time(&t, uvllm_json_get(model, "expires_at"));
   }
-  print_table(&t);
+  cli_table_print(&t);
   uvllm_json_parser_free(a.parser);
   return 0;
 }

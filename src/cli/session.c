@@ -55,8 +55,7 @@ static const char* ollama_host(void) {
 }
 
 
-/* --base-url, else the variable; NULL: the provider's own. */
-static const char* find_base_url(const char* provider, const char* option) {
+const char* cli_base_url(const char* provider, const char* option) {
   if (option != NULL)
     return option;
   char* variable = variable_name(provider, "_BASE_URL");
@@ -107,7 +106,8 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
   o.name = options->provider;
   if (uvllm_preset_find(NULL, options->provider) == NULL)
     o.dialect = "openai";
-  o.base_url = s->mock != NULL ? cli_mock_url(s->mock) : s->base_url;
+  const int is_embedded = strcmp(options->provider, "mock") == 0 && s->base_url == NULL;
+  o.base_url = is_embedded ? cli_mock_url(s->mock) : s->base_url;
   o.model = options->model;
   o.price_as = s->price_as;
   o.headers = common->headers;
@@ -239,34 +239,64 @@ static const char* price_name(const char* provider) {
 }
 
 
-int cli_session_open(cli_session_t* s, const cli_common_t* common,
-                     const cli_session_options_t* options) {
-  const char* base_url = find_base_url(options->provider, common->base_url);
-  int is_mock = strcmp(options->provider, "mock") == 0;
+int cli_session_begin(cli_session_t* s, const cli_session_options_t* options) {
   memset(s, 0, sizeof(*s));
-  s->provider = options->provider;
-  s->base_url = base_url;
-  if (check_provider(options->provider, base_url) != 0)
-    return CLI_USAGE;
   cli_raise_descriptors();
-  s->price_as = is_mock ? "*" : price_name(options->provider);
-  if (is_mock && base_url == NULL) {
-    s->mock = cli_mock_start(options->max_inflight);
-    if (s->mock == NULL)
-      return CLI_USAGE;
-  }
   int err = uv_loop_init(&s->loop);
   if (err != 0) {
     cli_error("no event loop: %s", uv_strerror(err));
-    cli_mock_stop(s->mock);
     return CLI_USAGE;
   }
   int status = add_client(s, options);
+  if (status != 0)
+    cli_session_close(s);
+  return status;
+}
+
+
+int cli_session_add(cli_session_t* s, const cli_common_t* common,
+                    const cli_session_options_t* options) {
+  const int is_mock = strcmp(options->provider, "mock") == 0;
+  s->provider = options->provider;
+  s->base_url = cli_base_url(options->provider, common->base_url);
+  s->price_as = is_mock ? "*" : price_name(options->provider);
+  if (check_provider(options->provider, s->base_url) != 0)
+    return CLI_USAGE;
+  const int is_embedded = is_mock && s->base_url == NULL;
+  if (is_embedded && s->mock == NULL && (s->mock = cli_mock_start(options->max_inflight)) == NULL)
+    return CLI_USAGE;
+  int status = add_provider(s, common, options);
   if (status == 0)
-    status = add_provider(s, common, options);
-  if (status == 0)
-    status = add_key(s, options, s->mock == NULL && !options->without_key &&
-                                     needs_key(options->provider, base_url));
+    status = add_key(s, options, !is_embedded && !options->without_key &&
+                                     needs_key(options->provider, s->base_url));
+  return status;
+}
+
+
+/* In a process of its own it is forked, which is best done while there is little. */
+static int start_mock_early(const cli_common_t* common, const cli_session_options_t* options,
+                            cli_mock_t** mock) {
+  *mock = NULL;
+  if (strcmp(options->provider, "mock") != 0 || cli_base_url("mock", common->base_url) != NULL)
+    return 0;
+  cli_raise_descriptors();
+  *mock = cli_mock_start(options->max_inflight);
+  return *mock != NULL ? 0 : CLI_USAGE;
+}
+
+
+int cli_session_open(cli_session_t* s, const cli_common_t* common,
+                     const cli_session_options_t* options) {
+  cli_mock_t* mock;
+  if (start_mock_early(common, options, &mock) != 0)
+    return CLI_USAGE;
+  int status = cli_session_begin(s, options);
+  if (status != 0) {
+    cli_mock_stop(mock);
+    return status;
+  }
+  s->mock = mock;
+  status = cli_session_add(s, common, options);
   if (status == 0)
     status = add_prices(s, common->prices);
   if (status != 0)
