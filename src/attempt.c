@@ -323,8 +323,7 @@ static void forget_broken_head(uvllm__attempt_t* att) {
   uvllm_req_t* req = att->req;
   if (att->http_status != 0)
     return;
-  uvllm__free(&req->client->alloc, req->request_id);
-  req->request_id = NULL;
+  uvllm__req_set_id(req, (uvllm_str_t) { NULL, 0 });
   att->has_retry_after = 0;
 }
 
@@ -368,7 +367,7 @@ static void tell_attempt(uvllm_req_t* req, uint64_t now) {
   event.attempt = req->attempts;
   event.time_ns = now;
   event.u.attempt.target = &req->request->target;
-  event.u.attempt.key_label = req->key_label;
+  event.u.attempt.key_label = req->label != NULL ? req->label->text : NULL;
   event.u.attempt.last_error = req->last_error;
   uvllm__deliver(req, &event);
 }
@@ -386,9 +385,10 @@ static void forget_last_attempt(uvllm_req_t* req) {
   const uvllm_alloc_t* a = &req->client->alloc;
   uvllm__free(a, req->message);
   uvllm__free(a, req->code);
-  uvllm__free(a, req->request_id);
-  uvllm__free(a, req->key_label);
-  req->message = req->code = req->request_id = req->key_label = NULL;
+  uvllm__req_set_id(req, (uvllm_str_t) { NULL, 0 });
+  uvllm__label_unref(req->client, req->label);
+  req->label = NULL;
+  req->message = req->code = NULL;
   req->http_status = 0;
 }
 
@@ -408,8 +408,8 @@ int uvllm__attempt_start(uvllm_req_t* req, uint64_t now) {
     return err;
   }
   if (err == 0 && req->attempt->key != NULL) {
-    req->key_label = uvllm__strdup(&c->alloc, req->attempt->key->label);
-    err = req->key_label != NULL ? 0 : UV_ENOMEM;
+    req->label = req->attempt->key->label;
+    req->label->refs++;
   }
   if (err != 0)
     return err;

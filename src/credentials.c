@@ -19,6 +19,23 @@ void uvllm__key_init(uvllm_key_t* k, size_t size) {
 }
 
 
+void uvllm__label_unref(uvllm_client_t* c, uvllm__label_t* label) {
+  if (label != NULL && --label->refs == 0)
+    uvllm__free(&c->alloc, label);
+}
+
+
+static uvllm__label_t* make_label(uvllm_client_t* c, const char* text) {
+  const size_t size = strlen(text) + 1;
+  uvllm__label_t* label = uvllm__malloc(&c->alloc, sizeof(*label) + size);
+  if (label == NULL)
+    return NULL;
+  label->refs = 1;
+  memcpy(label->text, text, size);
+  return label;
+}
+
+
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key) {
   if (key != NULL)
     key->refs++;
@@ -29,7 +46,7 @@ uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key) {
 void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key) {
   if (key == NULL || --key->refs > 0)
     return;
-  uvllm__free(&c->alloc, key->label);
+  uvllm__label_unref(c, key->label);
   uvllm__free_secret(&c->alloc, key->key);
   uvllm__free_secret(&c->alloc, key->secret);
   uvllm__free_secret(&c->alloc, key->session);
@@ -42,7 +59,7 @@ static uvllm__keyring_t* make_ring(uvllm_client_t* c, const uvllm_key_t* k, cons
   if (ring == NULL)
     return NULL;
   ring->refs = 1;
-  ring->label = uvllm__strdup(&c->alloc, label);
+  ring->label = make_label(c, label);
   ring->key = uvllm__strdup(&c->alloc, k->key);
   ring->secret = uvllm__strdup(&c->alloc, k->secret);
   ring->session = uvllm__strdup(&c->alloc, k->session);
@@ -123,7 +140,7 @@ int uvllm__has_key(const uvllm__provider_t* p) {
 
 static uvllm__credential_t** find(uvllm__provider_t* p, const char* label) {
   uvllm__credential_t** slot = &p->credentials;
-  while (*slot != NULL && ((*slot)->ring == NULL || strcmp((*slot)->ring->label, label) != 0))
+  while (*slot != NULL && ((*slot)->ring == NULL || strcmp((*slot)->ring->label->text, label) != 0))
     slot = &(*slot)->next;
   return slot;
 }
@@ -291,7 +308,7 @@ static void take_out(uvllm_req_t* req, int status, uint64_t now) {
     return;
   }
   uvllm__log(c, UVLLM_LOG_WARN, "provider %s: key %s %s (http %d)", req->provider->name,
-             cred->ring->label, words, att->http_status);
+             cred->ring->label->text, words, att->http_status);
 }
 
 

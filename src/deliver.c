@@ -306,7 +306,7 @@ static void on_replay(uvllm_emit_t* emit, uint32_t choice, uvllm_str_t json) {
 
 static void on_request_id(uvllm_emit_t* emit, uvllm_str_t id) {
   uvllm_req_t* req = attempt_of(emit)->req;
-  uvllm__req_set_text(req, &req->request_id, id, 256);
+  uvllm__req_set_id(req, id);
 }
 
 

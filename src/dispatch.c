@@ -21,7 +21,7 @@ static int worst_cost(const uvllm_req_t* req, int64_t* worst) {
 static int hold(uvllm_req_t* req, const uvllm__credential_t* cred, int64_t worst) {
   uvllm__provider_t* p = req->provider;
   uvllm_account_t account = { p->name, req->request->target.model,
-                              cred->ring != NULL ? cred->ring->label : NULL, req->request->tag };
+                              cred->ring != NULL ? cred->ring->label->text : NULL, req->request->tag };
   const int err = uvllm_tracker_hold(req->client->tracker, &account, worst, &req->hold);
   if (err == UV_EAGAIN) {
     req->lane->waits = UVLLM__WAITS_FOR_BUDGET;

@@ -50,6 +50,7 @@
 enum {
   UVLLM__STARTS_PER_TURN = 64,
   UVLLM__MAX_MESSAGE = 4096,        /* of a provider's error, kept for the result */
+  UVLLM__MAX_REQUEST_ID = 256,
   UVLLM__MAX_ERROR_BODY = 64 * 1024,
   UVLLM__MAX_KEYS = 64,             /* of a provider */
   UVLLM__MAX_REFUSED = 8            /* models a key may not use that are remembered */
@@ -77,9 +78,16 @@ typedef struct uvllm__conf_s {
   int wants_key;
 } uvllm__conf_t;
 
+/* What a key is called: results tell it when the key itself may be gone. */
+typedef struct uvllm__label_s {
+  unsigned int refs;
+  char text[];
+} uvllm__label_t;
+
 typedef struct uvllm__keyring_s {
   unsigned int refs;
-  char *label, *key, *secret, *session;
+  uvllm__label_t* label;
+  char *key, *secret, *session;
 } uvllm__keyring_t;
 
 /* Whether a model answers with a key. */
@@ -207,7 +215,10 @@ struct uvllm_req_s {
   uvllm_usage_t usage;          /* settled attempts */
   uvllm_timing_t timing;
   uvllm_transport transport;    /* of the last attempt */
-  char *message, *code, *request_id, *key_label;
+  char *message, *code;
+  char* request_id;             /* in the next, where it is short enough; or NULL */
+  char request_id_room[64];
+  uvllm__label_t* label;        /* of the last attempt's key, or NULL */
   uvllm__buf_t deferred;        /* events that came while paused */
   size_t deferred_at;
 };
@@ -326,6 +337,7 @@ void uvllm__providers_free(uvllm_client_t* c);
 /* credentials.c */
 uvllm__keyring_t* uvllm__keyring_ref(uvllm__keyring_t* key);
 void uvllm__keyring_unref(uvllm_client_t* c, uvllm__keyring_t* key);
+void uvllm__label_unref(uvllm_client_t* c, uvllm__label_t* label); /* NULL is ignored */
 int uvllm__credentials_init(uvllm_client_t* c, uvllm__provider_t* p,
                             const uvllm_limits_t* limits);
 void uvllm__credentials_free(uvllm_client_t* c, uvllm__provider_t* p);
@@ -387,6 +399,7 @@ void uvllm__req_complete(uvllm_req_t* req); /* from the drain: done_cb, then fre
 void uvllm__req_retry_or_finish(uvllm_req_t* req, int status);
 void uvllm__req_last_attempt(uvllm_req_t* req); /* none follows the one under way */
 void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_t max);
+void uvllm__req_set_id(uvllm_req_t* req, uvllm_str_t id); /* absent: none */
 /* The next moment at which something is due for it; and doing it. */
 void uvllm__req_arm(uvllm_req_t* req);
 void uvllm__req_on_time(uvllm_req_t* req, uint64_t now);

@@ -89,6 +89,23 @@ void uvllm__req_set_text(uvllm_req_t* req, char** field, uvllm_str_t text, size_
 }
 
 
+/* It comes with nearly every answer, and is short. */
+void uvllm__req_set_id(uvllm_req_t* req, uvllm_str_t id) {
+  if (req->request_id != req->request_id_room)
+    uvllm__free(&req->client->alloc, req->request_id);
+  req->request_id = NULL;
+  if (id.base == NULL)
+    return;
+  if (id.len >= sizeof(req->request_id_room)) {
+    uvllm__req_set_text(req, &req->request_id, id, UVLLM__MAX_REQUEST_ID);
+    return;
+  }
+  memcpy(req->request_id_room, id.base, id.len);
+  req->request_id_room[id.len] = '\0';
+  req->request_id = req->request_id_room;
+}
+
+
 /* ---- Clocks ---------------------------------------------------------------------------- */
 
 static uint64_t after(uint64_t from_ns, uint64_t ms) {
@@ -213,7 +230,7 @@ static void fill_result(uvllm_req_t* req, uvllm_result_t* r) {
   r->code = text_of(req->code);
   r->request_id = text_of(req->request_id);
   r->target = &req->request->target;
-  r->key_label = req->key_label;
+  r->key_label = req->label != NULL ? req->label->text : NULL;
   r->transport = req->transport;
   r->attempts = req->attempts;
   r->answers_429 = req->answers_429;
@@ -232,8 +249,8 @@ void uvllm__req_free(uvllm_req_t* req) {
   uvllm__request_free(a, req->request, req->request_bytes);
   uvllm__free(a, req->message);
   uvllm__free(a, req->code);
-  uvllm__free(a, req->request_id);
-  uvllm__free(a, req->key_label);
+  uvllm__req_set_id(req, (uvllm_str_t) { NULL, 0 });
+  uvllm__label_unref(c, req->label);
   uvllm__buf_wipe(&req->deferred);
   uvllm__credential_unref(c, req->credential);
   uvllm__provider_unref(c, req->provider);
@@ -341,7 +358,7 @@ static void freeze_key(uvllm_req_t* req, int status, uint64_t now) {
   if (before.frozen_until_ns <= now && att->retry_after_ns != 0)
     uvllm__log(req->client, UVLLM_LOG_INFO, "provider %s%s%s: frozen for %llu ms by an answer %d",
                req->provider->name, cred->ring != NULL ? ", key " : "",
-               cred->ring != NULL ? cred->ring->label : "",
+               cred->ring != NULL ? cred->ring->label->text : "",
                (unsigned long long) (att->retry_after_ns / UVLLM__MS), att->http_status);
 }
 

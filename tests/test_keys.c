@@ -37,7 +37,7 @@ static void begin(const char* a, const char* b, const char* required) {
 /* NULL: the one that there is without a key. */
 static uvllm__credential_t* credential(const char* label) {
   uvllm__credential_t* cred = uvllm__provider_find(core.client, "mock")->credentials;
-  while (label != NULL && cred != NULL && strcmp(cred->ring->label, label) != 0)
+  while (label != NULL && cred != NULL && strcmp(cred->ring->label->text, label) != 0)
     cred = cred->next;
   assert_non_null(cred);
   return cred;
