@@ -15,7 +15,7 @@
  *   .aws                                     the same as .bin, written as lines: aws_encode.h
  *
  * `name.headers`, if there is one, has response headers, "Name: value" a line, that
- * come before the body.
+ * come before the body. `name.params` has the provider's, "name=value" a line.
  *
  * Requests: `name.request` and beside it `name.http`. A request is a line of words
  * (op, perhaps "stream", "model=...", "key=...", "secret=...", "session=...", "url=..."
@@ -52,6 +52,9 @@ typedef struct fixture_run_s {
   uvllm_request_t request;
   int http_status;
   const char* content_type;
+  char* params_text;
+  uvllm_kv_t params[8];
+  size_t nparams;
   int rc; /* what frame() said last */
 } fixture_run_t;
 
@@ -86,6 +89,48 @@ static inline const char* fixture__type(const char* name) {
   return strcmp(dot, ".html") == 0 ? "text/html; charset=UTF-8" : "text/plain";
 }
 
+/* A whole file, NUL-terminated; base is NULL if there is none. To be freed. */
+static inline uvllm_str_t fixture_read_of(const fixture_source_t* source, const char* name) {
+  char path[512];
+  uvllm_str_t bytes = { NULL, 0 };
+  snprintf(path, sizeof(path), "%s/%s", source->folder, name);
+  FILE* file = fopen(path, "rb");
+  if (file == NULL)
+    return bytes;
+  assert_int_equal(fseek(file, 0, SEEK_END), 0);
+  long size = ftell(file);
+  rewind(file);
+  char* base = malloc((size_t) size + 1);
+  assert_non_null(base);
+  assert_int_equal(fread(base, 1, (size_t) size, file), size);
+  base[size] = '\0';
+  fclose(file);
+  bytes.base = base;
+  bytes.len = (size_t) size;
+  return bytes;
+}
+
+static inline uvllm_str_t fixture__beside(const fixture_source_t* source, const char* name,
+                                          const char* kind) {
+  char other[256];
+  snprintf(other, sizeof(other), "%.*s%s", (int) (strrchr(name, '.') - name), name, kind);
+  return fixture_read_of(source, other);
+}
+
+static inline void fixture__params(fixture_run_t* run, const fixture_source_t* source,
+                                   const char* name) {
+  char* save = NULL;
+  run->params_text = (char*) fixture__beside(source, name, ".params").base;
+  for (char* line = run->params_text != NULL ? strtok_r(run->params_text, "\n", &save) : NULL;
+       line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    char* equals = strchr(line, '=');
+    assert_non_null(equals);
+    assert_true(run->nparams < sizeof(run->params) / sizeof(run->params[0]));
+    *equals = '\0';
+    run->params[run->nparams++] = (uvllm_kv_t) { line, equals + 1 };
+  }
+}
+
 /* A request was sent, and the headers of its answer have come. */
 static inline void fixture_begin_of(fixture_run_t* run, const fixture_source_t* source,
                                     const char* name) {
@@ -109,10 +154,15 @@ static inline void fixture_begin_of(fixture_run_t* run, const fixture_source_t* 
   if (run->http_status == 0)
     run->http_status = 200;
   run->content_type = fixture__type(name);
+  fixture__params(run, source, name);
+  attempt.params = run->params;
+  attempt.nparams = run->nparams;
   uvllm__http_init(&http, &uvllm__alloc_default);
   assert_int_equal(run->ops->build(run->state, &attempt, &http), 0);
   uvllm__http_free(&http);
   record_init(&run->rec);
+  run->rec.emit.params = run->params;
+  run->rec.emit.nparams = run->nparams;
   if (run->ops->header != NULL)
     run->ops->header(run->state, test_str("Content-Type"), test_str(run->content_type),
                      &run->rec.emit);
@@ -122,6 +172,7 @@ static inline void fixture_end(fixture_run_t* run) {
   if (run->ops->fini != NULL)
     run->ops->fini(run->state);
   record_free(&run->rec);
+  free(run->params_text);
   free(run->state);
 }
 
@@ -181,33 +232,11 @@ static inline const char* fixture__outcome(int rc) {
   return rc == UVLLM_COMPLETE ? "complete" : rc == UVLLM_NEXT ? "next" : uvllm_err_name(rc);
 }
 
-/* A whole file, NUL-terminated; base is NULL if there is none. To be freed. */
-static inline uvllm_str_t fixture_read_of(const fixture_source_t* source, const char* name) {
-  char path[512];
-  uvllm_str_t bytes = { NULL, 0 };
-  snprintf(path, sizeof(path), "%s/%s", source->folder, name);
-  FILE* file = fopen(path, "rb");
-  if (file == NULL)
-    return bytes;
-  assert_int_equal(fseek(file, 0, SEEK_END), 0);
-  long size = ftell(file);
-  rewind(file);
-  char* base = malloc((size_t) size + 1);
-  assert_non_null(base);
-  assert_int_equal(fread(base, 1, (size_t) size, file), size);
-  base[size] = '\0';
-  fclose(file);
-  bytes.base = base;
-  bytes.len = (size_t) size;
-  return bytes;
-}
-
 /* name.headers, handed to header(). */
 static inline void fixture__headers(fixture_run_t* run, const fixture_source_t* source,
                                     const char* name) {
-  char other[256], *save = NULL;
-  snprintf(other, sizeof(other), "%.*s.headers", (int) (strrchr(name, '.') - name), name);
-  uvllm_str_t text = fixture_read_of(source, other);
+  char* save = NULL;
+  uvllm_str_t text = fixture__beside(source, name, ".headers");
   for (char* line = text.base != NULL ? strtok_r((char*) text.base, "\n", &save) : NULL;
        line != NULL; line = strtok_r(NULL, "\n", &save)) {
     char* colon = strchr(line, ':');
@@ -318,14 +347,13 @@ static inline uvllm_str_t conformance__encode(uvllm_str_t lines) {
 }
 
 static inline int conformance__answer(const fixture_source_t* source, const char* name) {
-  char events[256];
-  snprintf(events, sizeof(events), "%.*s.events", (int) (strrchr(name, '.') - name), name);
-  uvllm_str_t bytes = fixture_read_of(source, name), expected = fixture_read_of(source, events);
+  uvllm_str_t bytes = fixture_read_of(source, name);
+  uvllm_str_t expected = fixture__beside(source, name, ".events");
   int ok = expected.base != NULL;
   if (strcmp(strrchr(name, '.'), ".aws") == 0)
     bytes = conformance__encode(bytes);
   if (!ok)
-    print_error("%s: there is no %s\n", name, events);
+    print_error("%s: there is no .events beside it\n", name);
   ok = ok && conformance__same(source, name, "whole", bytes.len, expected.base, bytes,
                                bytes.len, 1);
   const int framed = fixture__number(name, "error_") == 0;
@@ -480,10 +508,9 @@ static inline char* conformance__request(const fixture_source_t* source, uvllm_s
 }
 
 static inline int conformance__one_request(const fixture_source_t* source, const char* name) {
-  char other[256];
   int rc, ok, failed = 1;
-  snprintf(other, sizeof(other), "%.*s.http", (int) (strrchr(name, '.') - name), name);
-  uvllm_str_t text = fixture_read_of(source, name), expected = fixture_read_of(source, other);
+  uvllm_str_t text = fixture_read_of(source, name);
+  uvllm_str_t expected = fixture__beside(source, name, ".http");
   char* lines = conformance__request(source, text, NULL, &rc);
   ok = expected.base != NULL && strcmp(lines, expected.base) == 0;
   if (!ok)
@@ -510,7 +537,7 @@ static inline int conformance__one_request(const fixture_source_t* source, const
 /* ---- All ---- */
 
 static inline int conformance__is_fixture(const struct dirent* entry) {
-  static const char* const beside[] = { ".events", ".http", ".headers" };
+  static const char* const beside[] = { ".events", ".http", ".headers", ".params" };
   const char* dot = strrchr(entry->d_name, '.');
   for (size_t i = 0; dot != NULL && i < sizeof(beside) / sizeof(beside[0]); i++)
     if (strcmp(dot, beside[i]) == 0)

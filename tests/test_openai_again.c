@@ -49,8 +49,7 @@ static int stream_end(stream_t* s) {
     print_error("%swanted:\n%s", record_text(&s->run.rec), s->expected.base);
   s->run.rec.emit.parser = NULL;
   uvllm__frames_free(&s->frames);
-  record_free(&s->run.rec);
-  free(s->run.state);
+  fixture_end(&s->run);
   free((char*) s->bytes.base);
   free((char*) s->expected.base);
   return same;

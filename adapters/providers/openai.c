@@ -52,6 +52,8 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   s->op = r->op;
   uvllm__headers_begin(&s->head, attempt);
   s->expected = expected_of(r);
+  if (r->op == UVLLM_CHAT)
+    s->replay = uvllm__openai_replay_of(uvllm_param(attempt->params, attempt->nparams, "replay"));
   if (r->op == UVLLM_RAW) {
     uvllm__raw_build(r, http);
   } else {
@@ -88,6 +90,11 @@ static int starts_with(uvllm_str_t s, const char* prefix) {
 }
 
 
+static int told(const uvllm__openai_t* s, int rc) {
+  return s->no_memory ? UVLLM__ENOMEM : rc;
+}
+
+
 static int take_json(uvllm__openai_t* s, const uvllm_frame_t* f, uvllm_json_t root,
                      uvllm_emit_t* emit) {
   int err;
@@ -98,7 +105,7 @@ static int take_json(uvllm__openai_t* s, const uvllm_frame_t* f, uvllm_json_t ro
   else
     err = uvllm__openai_chat(s, f, root, emit);
   s->done |= err == UVLLM_COMPLETE;
-  return s->no_memory ? UVLLM__ENOMEM : err;
+  return told(s, err);
 }
 
 
@@ -114,7 +121,7 @@ static int frame(void* state, const uvllm_frame_t* f, uvllm_emit_t* emit) {
     return UVLLM_GO_ON;
   }
   if (s->framing == UVLLM_FRAME_SSE && !s->half && starts_with(text, "[DONE]"))
-    return uvllm__openai_done(s, emit);
+    return told(s, uvllm__openai_done(s, emit));
   const int rc = uvllm__frame_json(&s->head, s->framing, &s->half, text, &root, emit);
   return rc != 1 ? rc : take_json(s, f, root, emit);
 }
@@ -150,6 +157,11 @@ static int error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* e
 }
 
 
+static void fini(void* state) {
+  uvllm__openai_replay_free(state);
+}
+
+
 const uvllm_provider_ops_t uvllm__openai_ops = {
   .size = sizeof(uvllm_provider_ops_t),
   .default_base_url = "https://api.openai.com/v1",
@@ -161,6 +173,7 @@ const uvllm_provider_ops_t uvllm__openai_ops = {
   .frame = frame,
   .end = end,
   .error = error,
+  .fini = fini,
   .speaks_openai = 1,
   .pick = uvllm__openai_pick,
 };

@@ -5,18 +5,23 @@
  * openai_api.c     which API a chat goes to
  * openai_check.c   what a request may say
  * openai_body.c    the request's body
+ * openai_messages.c  the messages in it
  * openai_answer.c  chat and text completions, streamed or whole
  * openai_tools.c   which fragment belongs to which tool call
+ * openai_replay.c  what of the reasoning goes back with the next turn
  * openai_list.c    embeddings and models
  */
 #ifndef UVLLM_ADAPTERS_OPENAI_H
 #define UVLLM_ADAPTERS_OPENAI_H
 
+#include "body.h"
+#include "buf.h"
 #include "dialects.h" /* declares uvllm__openai_ops */
 #include "fault.h"
 #include "json_like.h"
 #include "json_pick.h"
 #include "mem.h"
+#include "shape.h"
 #include "uvllm/provider.h"
 
 enum {
@@ -46,6 +51,23 @@ typedef struct uvllm__openai_told_s {
   uvllm_event_type type;
 } uvllm__openai_told_t;
 
+/* The param "replay": which member an assistant's reasoning goes back in. */
+typedef enum {
+  UVLLM__REPLAY_NONE,
+  UVLLM__REPLAY_CONTENT, /* reasoning_content, a string */
+  UVLLM__REPLAY_DETAILS, /* reasoning_details, an array */
+  UVLLM__REPLAY_UNKNOWN
+} uvllm__openai_replay;
+
+typedef struct uvllm__openai_kept_s { /* of a choice, for that */
+  uvllm__buf_t text; /* the reasoning; or the array, without its end */
+  uvllm__buf_t late; /* members for behind the text that is open */
+  int came;          /* there was such a member, perhaps an empty one */
+  int open;          /* the array's last object is: in the text of this kind */
+  int64_t index;     /* of that object; -1: it has none */
+  unsigned int has;  /* which of the members that may come late it has */
+} uvllm__openai_kept_t;
+
 typedef struct uvllm__openai_s { /* the state of one attempt */
   uvllm__headers_t head;
   uvllm_op op;
@@ -57,6 +79,9 @@ typedef struct uvllm__openai_s { /* the state of one attempt */
   int beyond;        /* a choice that the sets cannot hold was seen */
   int no_memory;     /* a string could not be decoded: UV_ENOMEM */
   uvllm__openai_set_t seen, finished, tools, refused;
+  uvllm__openai_replay replay;
+  uint32_t nkept;
+  uvllm__openai_kept_t* kept; /* by choice; NULL: nothing yet */
   uvllm__openai_told_t told;
   uvllm__openai_call_t calls[UVLLM__OPENAI_CALLS];
 } uvllm__openai_t;
@@ -70,6 +95,9 @@ const uvllm_provider_ops_t* uvllm__openai_pick(const uvllm_kv_t* params, size_t 
 /* What both APIs send: types, the agent, the key. */
 void uvllm__openai_headers(const uvllm_attempt_t* attempt, uvllm_http_t* http);
 int uvllm__openai_body(const uvllm_attempt_t* attempt, uvllm_http_t* http);
+/* The member "messages", unless body_json's is to be copied as it is. */
+int uvllm__openai_messages(uvllm__body_t* body, const uvllm_attempt_t* attempt,
+                           uvllm__shape_t* shape);
 
 /* A parsed answer of the op's: GO_ON, COMPLETE or an error that was told. */
 int uvllm__openai_chat(uvllm__openai_t* s, const uvllm_frame_t* frame, uvllm_json_t root,
@@ -86,6 +114,22 @@ void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit);
  * numbered by their position. */
 int uvllm__openai_tools(uvllm__openai_t* s, uint32_t choice, uvllm_json_t calls, int whole,
                         uvllm_emit_t* emit);
+
+/* By the param's value; NULL: none. */
+uvllm__openai_replay uvllm__openai_replay_of(const char* member);
+/* Keep what came of a choice's reasoning; "" is something, too. `whole`: details are
+ * no fragments. */
+void uvllm__openai_keep_text(uvllm__openai_t* s, uint32_t choice, uvllm_str_t text,
+                             uvllm_emit_t* emit);
+void uvllm__openai_keep_details(uvllm__openai_t* s, uint32_t choice, uvllm_json_t details,
+                                int whole, uvllm_emit_t* emit);
+/* Tell what was kept of a choice, now that it ends. */
+void uvllm__openai_tell_kept(uvllm__openai_t* s, uint32_t choice, int has_calls,
+                             uvllm_emit_t* emit);
+void uvllm__openai_replay_free(uvllm__openai_t* s);
+/* The member that message i brings back, into its object. */
+int uvllm__openai_put_replay(uvllm_json_writer_t* w, uvllm__shape_t* shape,
+                             const uvllm_request_t* r, size_t i, uvllm__openai_replay replay);
 
 /* uvllm_json_str() for what must not get lost: remembers that memory failed. */
 uvllm_str_t uvllm__openai_str(uvllm__openai_t* s, uvllm_json_t v);

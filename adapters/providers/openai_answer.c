@@ -104,6 +104,14 @@ void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit) {
 
 /* ---- Content ---- */
 
+static void tell(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_str_t text,
+                 uvllm_emit_t* to) {
+  if (s->replay == UVLLM__REPLAY_CONTENT && type == UVLLM_EVENT_REASONING)
+    uvllm__openai_keep_text(s, choice, text, to);
+  uvllm_emit_text(to, choice, type, text);
+}
+
+
 /* A string that is not empty is told. Gives its length, 0 for anything else. */
 static size_t emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, uvllm_json_t v,
                    uvllm_emit_t* to) {
@@ -112,7 +120,7 @@ static size_t emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, u
   const uvllm_str_t text = uvllm__openai_str(s, v);
   if (text.len != 0) {
     s->told = (uvllm__openai_told_t) { s->told.ntexts + 1, s->told.others, v, choice, type };
-    uvllm_emit_text(to, choice, type, text);
+    tell(s, choice, type, text, to);
   }
   return text.len;
 }
@@ -180,18 +188,35 @@ static void take_function_call(uvllm__openai_t* s, uint32_t choice, uvllm_json_t
 }
 
 
+/* What is wanted back though there is nothing to tell of it. */
+static void keep(uvllm__openai_t* s, uint32_t choice, uvllm_json_t content, uvllm_json_t details,
+                 int whole, uvllm_emit_t* to) {
+  if (s->replay == UVLLM__REPLAY_DETAILS && is_a(UVLLM_JSON_ARRAY, details)) {
+    uvllm__openai_keep_details(s, choice, details, whole, to);
+    s->told.others = 1;
+  } else if (s->replay == UVLLM__REPLAY_CONTENT && is_a(UVLLM_JSON_STRING, content)) {
+    const uvllm_str_t nothing = { NULL, 0 };
+    uvllm__openai_keep_text(s, choice, nothing, to);
+    s->told.others |= uvllm_json_raw(content).len == 2;
+  }
+}
+
+
 /* A delta, or a whole message. Reasoning comes under two names, at some servers
  * under both with the same text. */
 static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t message, int whole,
                          uvllm_emit_t* to) {
-  enum { CONTENT, REASONING_CONTENT, REASONING, REFUSAL, TOOL_CALLS, FUNCTION_CALL, AUDIO, N };
+  enum { CONTENT, REASONING_CONTENT, REASONING, REFUSAL, TOOL_CALLS, FUNCTION_CALL, AUDIO,
+         DETAILS, N };
   static const uvllm_str_t names[N] = {
     UVLLM_STR("content"), UVLLM_STR("reasoning_content"), UVLLM_STR("reasoning"),
     UVLLM_STR("refusal"), UVLLM_STR("tool_calls"), UVLLM_STR("function_call"),
-    UVLLM_STR("audio")
+    UVLLM_STR("audio"), UVLLM_STR("reasoning_details")
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
+  if (s->replay != UVLLM__REPLAY_NONE)
+    keep(s, choice, v[REASONING_CONTENT], v[DETAILS], whole, to);
   if (emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING_CONTENT], to) == 0)
     emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
@@ -234,6 +259,7 @@ static void finish(uvllm__openai_t* s, uint32_t choice, uvllm_stop_reason stop,
     stop = UVLLM_STOP_TOOL;
   else if (stop == UVLLM_STOP_END && set_has(&s->refused, choice))
     stop = UVLLM_STOP_REFUSAL;
+  uvllm__openai_tell_kept(s, choice, set_has(&s->tools, choice), to);
   uvllm_emit_stop(to, choice, stop);
 }
 
@@ -336,6 +362,12 @@ static uint64_t bits_of_others(uvllm_json_t root, const uvllm_json_t* picked, si
 }
 
 
+/* Who reads it otherwise is no reader of the note. */
+static uint32_t noted_op(const uvllm__openai_t* s) {
+  return (uint32_t) s->op << 8 | (uint32_t) s->replay;
+}
+
+
 /* An event of one choice that told one text, and nothing else, says how those like
  * it are told. */
 static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t* picked,
@@ -349,7 +381,7 @@ static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t
   note->value = told->value;
   note->words[NOTED_CHOICE] = told->choice;
   note->words[NOTED_TYPE] = told->type;
-  note->words[NOTED_OP] = s->op;
+  note->words[NOTED_OP] = noted_op(s);
 }
 
 
@@ -357,13 +389,13 @@ static void note(const uvllm__openai_t* s, uvllm_json_t root, const uvllm_json_t
  * may be meant. */
 static int tell_as_noted(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* to) {
   const uvllm__json_note_t* note = uvllm__json_note(root);
-  if (note == NULL || note->varies == 0 || note->words[NOTED_OP] != s->op)
+  if (note == NULL || note->varies == 0 || note->words[NOTED_OP] != noted_op(s))
     return 0;
   const uvllm_str_t text = uvllm_json_str(note->value);
   if (text.len == 0)
     return 0;
   see(s, note->words[NOTED_CHOICE]);
-  uvllm_emit_text(to, note->words[NOTED_CHOICE], note->words[NOTED_TYPE], text);
+  tell(s, note->words[NOTED_CHOICE], note->words[NOTED_TYPE], text, to);
   return 1;
 }
 

@@ -6,9 +6,7 @@
  * extra_json is copied byte for byte, so members nobody here knows survive.
  */
 #include "openai.h"
-#include "body.h"
 #include "openai_quirks.h"
-#include "shape.h"
 
 typedef struct put_s {
   uvllm__body_t body;
@@ -174,44 +172,7 @@ static void put_stream(put_t* p) {
 }
 
 
-/* ---- Messages ---- */
-
-static void put_member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value) {
-  if (value.base == NULL)
-    return;
-  uvllm_json_name(w, name);
-  uvllm_json_write_str(w, value);
-}
-
-
-static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
-  static const char* const roles[] = { "system", "user", "assistant", "tool" };
-  uvllm_json_begin_object(w);
-  put_member(w, "role", uvllm__str(roles[m->role]));
-  put_member(w, "name", m->name);
-  put_member(w, "tool_call_id", m->tool_call_id);
-  uvllm_json_name(w, "content");
-  if (m->parts_json.base != NULL)
-    uvllm_json_write_raw(w, m->parts_json);
-  else
-    uvllm_json_write_str(w, m->text); /* null beside tool calls alone */
-  if (m->tool_calls_json.base != NULL) {
-    uvllm_json_name(w, "tool_calls");
-    uvllm_json_write_raw(w, m->tool_calls_json);
-  }
-  uvllm_json_end_object(w);
-}
-
-
-static void put_messages(put_t* p) {
-  if (p->r->nmessages == 0 || !uvllm__body_begins(&p->body, "messages"))
-    return;
-  uvllm_json_begin_array(p->body.w);
-  for (size_t i = 0; i < p->r->nmessages; i++)
-    put_message(p->body.w, &p->r->messages[i]);
-  uvllm_json_end_array(p->body.w);
-}
-
+/* ---- Texts ---- */
 
 static void put_prompt(put_t* p) {
   if (p->r->nmessages != 0 && uvllm__body_begins(&p->body, "prompt"))
@@ -250,8 +211,9 @@ static int put_fields(put_t* p) {
     put_encoding(p);
     return 0;
   }
+  int err = 0;
   if (r->op == UVLLM_CHAT)
-    put_messages(p);
+    err = uvllm__openai_messages(&p->body, p->attempt, &p->shape);
   else
     put_prompt(p);
   put_stream(p);
@@ -265,7 +227,8 @@ static int put_fields(put_t* p) {
   uvllm__body_stop(&p->body, called(p, "stop"), r->stop);
   uvllm__body_chars(&p->body, called(p, "reasoning_effort"), r->reasoning_effort);
   uvllm__body_chars(&p->body, called(p, "service_tier"), r->service_tier);
-  const int err = put_schema(p);
+  if (err == 0)
+    err = put_schema(p);
   uvllm__body_raw(&p->body, "tools", r->tools_json);
   put_tool_choice(p);
   return err;

@@ -90,6 +90,14 @@ static int check_path(uvllm_emit_t* emit) {
 }
 
 
+static int check_words(uvllm_emit_t* emit) {
+  if (uvllm__openai_replay_of(uvllm_emit_param(emit, "replay")) == UVLLM__REPLAY_UNKNOWN)
+    return uvllm__refuse_with(emit, UVLLM__EINVAL, "the parameter replay is neither none, "
+                              "reasoning_content nor reasoning_details");
+  return 0;
+}
+
+
 int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
   static const uvllm__rules_t rules = {
     .dialect = "openai",
@@ -108,5 +116,7 @@ int uvllm__openai_check(const uvllm_request_t* r, uvllm_emit_t* emit) {
   int err = uvllm__check(&rules, r, emit);
   if (err == 0)
     err = check_path(emit);
+  if (err == 0)
+    err = check_words(emit);
   return err != 0 ? err : uvllm__openai_check_refused(r, emit);
 }

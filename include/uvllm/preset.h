@@ -26,6 +26,9 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ *   "replay"      the member of an assistant's message in which what it thought goes back:
+ *                 "reasoning_content", beside tool calls only, or "reasoning_details".
+ *                 Answers have it in replay_json. "none", or without it, nothing goes back
  * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
  *   "region"      of the endpoint, and of signatures where the base URL tells none;
  *                 default "us-east-1"
