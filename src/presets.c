@@ -12,6 +12,7 @@ static const uvllm_kv_t kMistral[] = {
   { "name.seed", "random_seed" },
   { "refuses", "stream_options,user,metadata,store,logit_bias,logprobs,top_logprobs,"
                "service_tier,safety_identifier,prompt_cache_key" },
+  { "tool_ids", "9" },
 };
 /* Within a loop of tool calls a thought that is missing is a 400. */
 static const uvllm_kv_t kDeepSeek[] = { { "replay", "reasoning_content" } };

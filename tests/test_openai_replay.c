@@ -1,12 +1,13 @@
 /* Conversations with tools in the OpenAI dialect: what a model thought goes back with
- * its turn where the provider's row says so. tests/fixtures/openai/replay_* is the
- * other direction.
+ * its turn where the provider's row says so, and ids of tool calls are such as the
+ * provider takes. tests/fixtures/openai/replay_* is the other direction.
  */
 #include "dialect_scene.h"
 #include "dialects.h"
 #include "http_build.h"
 #include "record.h"
 
+#include <ctype.h>
 #include <math.h>
 
 typedef struct sent_s {
@@ -171,6 +172,10 @@ static void wrong_params_are_refused(void** state) {
                                 "reasoning_details" },
     { { "replay", "" }, "the parameter replay is neither none, reasoning_content nor "
                         "reasoning_details" },
+    { { "tool_ids", "5" }, "the parameter tool_ids is no number from 6 to 10" },
+    { { "tool_ids", "11" }, "the parameter tool_ids is no number from 6 to 10" },
+    { { "tool_ids", "" }, "the parameter tool_ids is no number from 6 to 10" },
+    { { "tool_ids", "nine" }, "the parameter tool_ids is no number from 6 to 10" },
   };
   const uvllm_request_t r = request_of(turns, 1);
   for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -225,6 +230,91 @@ static void thoughts_go_round(void** state) {
   dialect_end(&d);
 }
 
+
+/* ---- Ids of tool calls ---- */
+
+/* The id that Mistral is sent for one of another provider. */
+static void mapped(const char* id, char out[16]) {
+  const uvllm_preset_t* p = uvllm_preset_find(NULL, "mistral");
+  const uvllm_message_t m = { .role = UVLLM_TOOL, .tool_call_id = test_str(id),
+                              .text = UVLLM_STR("") };
+  sent_t s;
+  send_with(&s, p->params, p->nparams, request_of(&m, 1), 0);
+  assert_int_equal(s.err, 0);
+  const char* at = strstr(s.body, "\"tool_call_id\":\"") + 16;
+  snprintf(out, 16, "%.*s", (int) strcspn(at, "\""), at);
+  free(s.body);
+}
+
+static void ids_are_nine_letters_and_digits(void** state) {
+  (void) state;
+  static const char* const ids[] = { "call_0_0", "call_0_1", "toolu_01A09q90qw90lq917835lq9",
+                                     "a", "abcdefgh", "abcdefghij", "12345678-",
+                                     "\xc3\xa9" "1234567", "chatcmpl-tool-1",
+                                     "chatcmpl-tool-2" };
+  enum { N = sizeof(ids) / sizeof(ids[0]) };
+  char first[N][16], again[16];
+  for (size_t i = 0; i < N; i++) {
+    mapped(ids[i], first[i]);
+    mapped(ids[i], again);
+    assert_string_equal(first[i], again);
+    assert_int_equal(strlen(again), 9);
+    for (size_t k = 0; k < 9; k++)
+      assert_true(isalnum((unsigned char) again[k]));
+    for (size_t k = 0; k < i; k++)
+      assert_string_not_equal(first[i], first[k]);
+  }
+  mapped("aB3dE6gH9", again);
+  assert_string_equal(again, "aB3dE6gH9");
+}
+
+static void a_call_and_its_result_meet_again(void** state) {
+  (void) state;
+  char one[16], two[16], expected[1024];
+  mapped("call_1", one);
+  mapped("call_2", two);
+  static const uvllm_message_t m[] = {
+    { .role = UVLLM_ASSISTANT,
+      .tool_calls_json = UVLLM_STR("[ {\"type\":\"function\", \"id\":\"call_1\"},"
+                                   "{\"id\":\"aB3dE6gH9\"},{\"i\\u0064\":\"call\\u005f2\"},"
+                                   "{\"id\":null},{\"id\":\"\"},7]") },
+    { .role = UVLLM_TOOL, .tool_call_id = UVLLM_STR("call_2"), .text = UVLLM_STR("b") },
+    { .role = UVLLM_TOOL, .tool_call_id = UVLLM_STR("call_1"), .text = UVLLM_STR("a") },
+    { .role = UVLLM_TOOL, .tool_call_id = UVLLM_STR("aB3dE6gH9"), .text = UVLLM_STR("c") },
+  };
+  snprintf(expected, sizeof(expected),
+           "{\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+           "{\"type\":\"function\",\"id\":\"%s\"},{\"id\":\"aB3dE6gH9\"},{\"id\":\"%s\"},"
+           "{\"id\":null},{\"id\":\"\"},7]}," RESULT("%s", "b") "," RESULT("%s", "a") ","
+           RESULT("aB3dE6gH9", "c") "]}", one, two, two, one);
+  assert_sent("mistral", request_of(m, 4), expected);
+}
+
+/* Whatever else stands in them is copied as it is. */
+static void ids_of_a_given_body_are_mapped(void** state) {
+  (void) state;
+  char id[16], expected[1024];
+  uvllm_request_t r = request_of(NULL, 0);
+  mapped("call_1", id);
+  r.body_json = test_str(
+      "{\"messages\":[{\"role\":\"user\",\"content\":[ 1e0 ],\"id\":\"call_1\"},7,"
+      "{\"role\":\"assistant\",\"prefix\":false, \"tool_calls\":[{\"id\":\"call_1\",\"x\": 1}]},"
+      "{\"role\":\"assistant\",\"tool_calls\":null},"
+      "{\"tool_call_id\":\"call_1\",\"role\":\"tool\",\"content\":\"\\u0061\"}],\"top\":0}");
+  snprintf(expected, sizeof(expected),
+           "{\"messages\":[{\"role\":\"user\",\"content\":[ 1e0 ],\"id\":\"call_1\"},7,"
+           "{\"role\":\"assistant\",\"prefix\":false,\"tool_calls\":[{\"id\":\"%s\",\"x\":1}]},"
+           "{\"role\":\"assistant\",\"tool_calls\":null},"
+           "{\"tool_call_id\":\"%s\",\"role\":\"tool\",\"content\":\"\\u0061\"}],\"top\":0}",
+           id, id);
+  assert_sent("mistral", r, expected);
+  r.body_json = test_str("{\"messages\":7,\"top\":0}");
+  assert_sent("mistral", r, "{\"messages\":7,\"top\":0}");
+  r.body_json = test_str("{\"messages\":[{\"tool_call_id\":\"call_1\"}]}");
+  r.extra_json = test_str("{\"messages\":[{\"tool_call_id\":\"call_1\"}]}");
+  assert_sent("mistral", r, "{\"messages\":[{\"tool_call_id\":\"call_1\"}]}");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(thoughts_go_back_beside_their_calls),
@@ -234,6 +324,9 @@ int main(void) {
     cmocka_unit_test(the_last_param_counts),
     cmocka_unit_test(wrong_params_are_refused),
     cmocka_unit_test(thoughts_go_round),
+    cmocka_unit_test(ids_are_nine_letters_and_digits),
+    cmocka_unit_test(a_call_and_its_result_meet_again),
+    cmocka_unit_test(ids_of_a_given_body_are_mapped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

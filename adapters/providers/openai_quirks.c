@@ -66,6 +66,15 @@ int uvllm__quirk_is_bookkeeping(uvllm_str_t member) {
 }
 
 
+size_t uvllm__quirk_id_len(const char* value) {
+  if (value == NULL)
+    return 0;
+  if (strcmp(value, "10") == 0)
+    return UVLLM__QUIRK_ID;
+  return value[0] >= '6' && value[0] <= '9' && value[1] == '\0' ? (size_t) (value[0] - '0') : 0;
+}
+
+
 /* "/deployments/{model}/x": text as it is, the model as a segment, which brings its
  * slash along. */
 static int put_prefix(const char* prefix, uvllm_str_t model, uvllm_http_t* http) {

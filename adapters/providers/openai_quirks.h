@@ -18,6 +18,12 @@ int uvllm__quirk_refuses(const uvllm_kv_t* params, size_t n, const char* member)
 int uvllm__quirk_refused(const char** list, uvllm_str_t* member);
 enum { UVLLM__QUIRK_PATH = 256 }; /* bytes of the param "path", with its end */
 
+enum { UVLLM__QUIRK_ID = 10 }; /* characters: what 64 bits have room for */
+
+/* How many letters and digits ids of tool calls have there, by the value of "tool_ids";
+ * 0: it is NULL, or no number from 6 to 10. */
+size_t uvllm__quirk_id_len(const char* value);
+
 /* The path of an op with what the server wants around it: "path" before it, for ops
  * that have a model, and "query.X" behind it. 0; UV_EINVAL if no model is known, but
  * wanted. */

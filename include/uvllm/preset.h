@@ -29,6 +29,9 @@
  *   "replay"      the member of an assistant's message in which what it thought goes back:
  *                 "reasoning_content", beside tool calls only, or "reasoning_details".
  *                 Answers have it in replay_json. "none", or without it, nothing goes back
+ *   "tool_ids"    how many letters and digits an id of a tool call has there, 6 to 10: any
+ *                 other id, as of calls that another provider's model made, is sent as one
+ *                 made from it, the same each time
  * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
  *   "region"      of the endpoint, and of signatures where the base URL tells none;
  *                 default "us-east-1"
