@@ -426,6 +426,15 @@ static void refused(uvllm_request_t r, const char* message) {
   assert_check(r, UVLLM__EINVAL, line);
 }
 
+/* A request that waited while its provider was exchanged was checked by another. */
+static void what_passed_elsewhere_is_unsupported(void** state) {
+  (void) state;
+  fixture_t f;
+  begin(&f, hello(UVLLM_COUNT_TOKENS));
+  assert_int_equal(f.ops->build(f.state, &f.attempt, &f.http), UVLLM_EUNSUPPORTED);
+  end(&f);
+}
+
 static void fields_that_hold_no_json_are_named(void** state) {
   (void) state;
   uvllm_request_t r = hello(UVLLM_CHAT);
@@ -569,6 +578,7 @@ int main(void) {
     cmocka_unit_test(extra_members_win_over_all),
     cmocka_unit_test(no_member_is_sent_twice),
     cmocka_unit_test(what_an_op_cannot_say_is_unsupported),
+    cmocka_unit_test(what_passed_elsewhere_is_unsupported),
     cmocka_unit_test(fields_that_hold_no_json_are_named),
     cmocka_unit_test(messages_that_make_no_sense_are_named),
     cmocka_unit_test(requests_that_say_nothing_are_refused),

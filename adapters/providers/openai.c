@@ -49,6 +49,8 @@ static uint32_t expected_of(const uvllm_request_t* r) {
 static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   uvllm__openai_t* s = state;
   const uvllm_request_t* r = attempt->request;
+  if (r->op == UVLLM_COUNT_TOKENS) /* check() of another dialect has passed it */
+    return UVLLM_EUNSUPPORTED;
   s->op = r->op;
   uvllm__headers_begin(&s->head, attempt);
   s->expected = expected_of(r);

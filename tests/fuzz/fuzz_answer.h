@@ -252,8 +252,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3)
     return 0;
   static const uvllm_op ops[] = { UVLLM_CHAT, UVLLM_COMPLETION, UVLLM_EMBED, UVLLM_MODELS,
-                                  UVLLM_RAW };
-  const uvllm_op op = ops[data[0] % 5];
+                                  UVLLM_RAW, UVLLM_COUNT_TOKENS };
+  const uvllm_op op = ops[data[0] % (sizeof(ops) / sizeof(ops[0]))];
   const uvllm_str_t bytes = { (const char*) data + 3, size - 3 };
   const size_t step = data[2] != 0 ? data[2] : 1;
   const uint64_t cut = run(op, data[1], bytes, step, 1);
