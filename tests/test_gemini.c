@@ -4,7 +4,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "core.h"
+#include "dialect_scene.h"
 #include "dialects.h"
 #include "http_build.h"
 #include "record.h"
@@ -312,6 +312,75 @@ static void embeddings_models_and_counts(void** state) {
   core_end(&s.core);
 }
 
+/* A hundred are the most that one takes; 201 leave one for the last. */
+static void inputs_beyond_one_request_go_in_several(void** state) {
+  (void) state;
+  static const struct {
+    size_t ninputs;
+    uint64_t nrequests;
+  } cases[] = { { 100, 1 }, { 101, 2 }, { 201, 3 } };
+  static uvllm_message_t inputs[201];
+  for (size_t i = 0; i < 201; i++)
+    inputs[i] = (uvllm_message_t) { .role = UVLLM_USER, .text = UVLLM_STR("four") };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    dialect_scene_t d;
+    ask_t a;
+    uvllm_mock_stats_t stats;
+    dialect_begin(&d, "gemini", "", NULL);
+    dialect_ask(&a, NULL);
+    a.r.op = UVLLM_EMBED;
+    a.r.flags = UVLLM_NO_COLLECT;
+    a.r.messages = inputs;
+    a.r.nmessages = cases[i].ninputs;
+    a.r.dimensions = 8;
+    assert_int_equal(dialect_run(&d, &a.r).status, 0);
+    assert_int_equal(d.nvectors, cases[i].ninputs); /* in their order */
+    uvllm_mock_stats(d.core.mock, &stats);
+    assert_int_equal(stats.requests, cases[i].nrequests);
+    dialect_end(&d);
+  }
+}
+
+/* Counts of the exchanges are summed, since each is of its own inputs. */
+static void tokens_of_several_requests_are_one_total(void** state) {
+  (void) state;
+  const uvllm_provider_ops_t* ops = uvllm__dialect("gemini");
+  static uvllm_message_t inputs[101];
+  char answer[2][8192];
+  record_t rec;
+  uvllm_http_t http;
+  uvllm_request_t r = { .op = UVLLM_EMBED, .messages = inputs, .nmessages = 101 };
+  uvllm_attempt_t a = { .request = &r, .model = test_str("m"), .number = 1 };
+  void* s = calloc(1, ops->state_size);
+  assert_non_null(s);
+  for (size_t i = 0; i < 101; i++)
+    inputs[i].text = test_str("x");
+  for (int k = 0; k < 2; k++) {
+    size_t at = (size_t) sprintf(answer[k], "{\"embeddings\":[");
+    for (int i = 0; i < (k == 0 ? 100 : 1); i++)
+      at += (size_t) sprintf(answer[k] + at, "%s{\"values\":[1]}", i != 0 ? "," : "");
+    sprintf(answer[k] + at, "],\"usageMetadata\":{\"promptTokenCount\":%d}}", k == 0 ? 300 : 3);
+  }
+  record_init(&rec);
+  for (uint32_t k = 0; k < 2; k++) {
+    a.exchange = k;
+    uvllm__http_init(&http, &uvllm__alloc_default);
+    assert_int_equal(ops->build(s, &a, &http), 0);
+    assert_int_equal(uvllm__http_finish(&http), 0);
+    assert_non_null(strstr(http.path.base, ":batchEmbedContents"));
+    uvllm__http_free(&http);
+    ops->begin(s, 200, test_str("application/json"));
+    const uvllm_frame_t frame = { { NULL, 0 }, test_str(answer[k]), 0 };
+    assert_int_equal(ops->frame(s, &frame, &rec.emit), k == 0 ? UVLLM_NEXT : UVLLM_COMPLETE);
+  }
+  const char* lines = record_text(&rec);
+  assert_non_null(strstr(lines, "embedding 99 [1]\nusage in=300 out=0 cached=0 reasoning=0\n"
+                                "embedding 100 [1]\nusage in=303 out=0 cached=0 reasoning=0\n"));
+  ops->fini(s);
+  free(s);
+  record_free(&rec);
+}
+
 static void the_key_goes_in_its_header(void** state) {
   (void) state;
   scene_t s;
@@ -487,6 +556,8 @@ int main(void) {
     cmocka_unit_test(an_image_goes_through),
     cmocka_unit_test(tools_parallel_and_with_results),
     cmocka_unit_test(embeddings_models_and_counts),
+    cmocka_unit_test(inputs_beyond_one_request_go_in_several),
+    cmocka_unit_test(tokens_of_several_requests_are_one_total),
     cmocka_unit_test(the_key_goes_in_its_header),
     cmocka_unit_test(an_openai_body_is_translated),
     cmocka_unit_test(extra_json_is_merged),

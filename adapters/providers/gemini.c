@@ -64,11 +64,22 @@ static uint32_t expected_of(const uvllm_request_t* r) {
 }
 
 
+static void set_inputs(uvllm__gemini_t* s, const uvllm_attempt_t* attempt) {
+  const uint32_t first = attempt->exchange * UVLLM__GEMINI_INPUTS;
+  s->first = first < s->expected ? first : 0;
+  s->ninputs = s->expected - s->first;
+  if (s->ninputs > UVLLM__GEMINI_INPUTS)
+    s->ninputs = UVLLM__GEMINI_INPUTS;
+}
+
+
 static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   uvllm__gemini_t* s = state;
   const uvllm_request_t* r = attempt->request;
   s->op = r->op;
   s->expected = expected_of(r);
+  if (r->op == UVLLM_EMBED)
+    set_inputs(s, attempt);
   s->alloc = *uvllm_http_alloc(http);
   s->done = 0; /* of the page before */
   uvllm__headers_begin(&s->head, attempt);
@@ -84,7 +95,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   if (r->op == UVLLM_MODELS)
     return 0;
   uvllm_http_header(http, "Content-Type", uvllm__str("application/json"));
-  return uvllm__gemini_body(attempt, http);
+  return uvllm__gemini_body(s, attempt, http);
 }
 
 

@@ -25,7 +25,11 @@
 #include "shape.h"
 #include "uvllm/provider.h"
 
-enum { UVLLM__GEMINI_CHOICES = 8 }; /* the API's own maximum of candidateCount */
+enum {
+  UVLLM__GEMINI_CHOICES = 8,  /* the API's own maximum of candidateCount */
+  UVLLM__GEMINI_INPUTS = 100  /* and of the inputs of an embedding: more go over several
+                                 exchanges */
+};
 
 typedef struct uvllm__gemini_choice_s {
   uint8_t seen, finished, told;
@@ -39,7 +43,9 @@ typedef struct uvllm__gemini_s { /* the state of one attempt */
   uvllm__headers_t head;
   uvllm_op op;
   uvllm_framing framing;
-  uint32_t expected; /* choices or vectors; 0: not known */
+  uint32_t expected; /* choices, or vectors in all; 0: not known */
+  uint32_t first, ninputs; /* of this exchange */
+  uint64_t embedded; /* tokens, by the exchanges so far */
   int done;          /* the answer is whole */
   int half;          /* the event before was JSON that ends too early */
   int has_id;        /* the response's id was told */
@@ -50,7 +56,8 @@ typedef struct uvllm__gemini_s { /* the state of one attempt */
 } uvllm__gemini_t;
 
 int uvllm__gemini_check(const uvllm_request_t* request, uvllm_emit_t* emit);
-int uvllm__gemini_body(const uvllm_attempt_t* attempt, uvllm_http_t* http);
+int uvllm__gemini_body(const uvllm__gemini_t* s, const uvllm_attempt_t* attempt,
+                       uvllm_http_t* http);
 /* `systemInstruction` and `contents` of a body that has been begun. */
 int uvllm__gemini_system(uvllm_json_writer_t* w, uvllm__shape_t* s, const uvllm_request_t* r);
 int uvllm__gemini_contents(uvllm_json_writer_t* w, const uvllm_request_t* r,

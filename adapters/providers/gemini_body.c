@@ -242,7 +242,8 @@ static int write_input(const uvllm_attempt_t* attempt, uvllm_http_t* http, size_
 }
 
 
-static int write_inputs(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
+static int write_inputs(const uvllm__gemini_t* s, const uvllm_attempt_t* attempt,
+                        uvllm_http_t* http) {
   uvllm_json_writer_t* w = uvllm_http_json(http);
   int err = 0;
   if (attempt->request->nmessages == 1)
@@ -250,8 +251,8 @@ static int write_inputs(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
   uvllm_json_begin_object(w);
   uvllm_json_name(w, "requests");
   uvllm_json_begin_array(w);
-  for (size_t i = 0; err == 0 && i < attempt->request->nmessages; i++)
-    err = write_input(attempt, http, i);
+  for (size_t i = 0; err == 0 && i < s->ninputs; i++)
+    err = write_input(attempt, http, s->first + i);
   uvllm_json_end_array(w);
   uvllm_json_end_object(w);
   return err;
@@ -259,11 +260,12 @@ static int write_inputs(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
 
 
 /* A request that was checked by another dialect may be one that is none here. */
-int uvllm__gemini_body(const uvllm_attempt_t* attempt, uvllm_http_t* http) {
+int uvllm__gemini_body(const uvllm__gemini_t* state, const uvllm_attempt_t* attempt,
+                       uvllm_http_t* http) {
   uvllm__shape_t s;
   uvllm__body_t b;
   if (attempt->request->op == UVLLM_EMBED)
-    return write_inputs(attempt, http);
+    return write_inputs(state, attempt, http);
   if (attempt->request->op == UVLLM_COMPLETION)
     return UVLLM_EUNSUPPORTED;
   uvllm__shape_init(&s, uvllm_http_alloc(http));

@@ -12,6 +12,25 @@ static int is_fault(uvllm_json_t root) {
 }
 
 
+/* Of all exchanges so far: totals, as everywhere. */
+static void tell_embedded(uvllm__gemini_t* s, uvllm_json_t usage, uvllm_emit_t* emit) {
+  s->embedded += uvllm__gemini_number(uvllm_json_get(usage, "promptTokenCount"));
+  const uvllm_usage_t u = { .input_tokens = s->embedded };
+  if (s->embedded != 0)
+    uvllm_emit_usage(emit, &u);
+}
+
+
+/* Those beyond the exchange's inputs are counted, and so refused. */
+static int take_vector(const uvllm__gemini_t* s, uvllm_json_t vector, uint32_t n,
+                       uvllm_emit_t* emit) {
+  if (s->ninputs != 0 && n >= s->ninputs)
+    return 0;
+  return uvllm__vector_emit(uvllm_json_get(vector, "values"), (int64_t) s->first + n, s->expected,
+                            emit);
+}
+
+
 /* {"embedding":{"values":[...]}} for one input, {"embeddings":[...]} for several. */
 int uvllm__gemini_vectors(uvllm__gemini_t* s, uvllm_json_t root, uvllm_emit_t* emit) {
   const uvllm_json_t one = uvllm_json_get(root, "embedding");
@@ -22,17 +41,17 @@ int uvllm__gemini_vectors(uvllm__gemini_t* s, uvllm_json_t root, uvllm_emit_t* e
   if (is_fault(root))
     return uvllm__gemini_fault(&s->head, root, emit);
   if (uvllm_json_type_of(one) == UVLLM_JSON_OBJECT)
-    err = uvllm__vector_emit(uvllm_json_get(one, "values"), n++, s->expected, emit);
+    err = take_vector(s, one, n++, emit);
   else if (uvllm_json_type_of(list) != UVLLM_JSON_ARRAY)
     return uvllm__fault_strange(&s->head, root, "the answer has no embeddings", emit);
   for (; err == 0 && n < UINT32_MAX && uvllm_json_next(list, &it, NULL, &entry); n++)
-    err = uvllm__vector_emit(uvllm_json_get(entry, "values"), n, s->expected, emit);
+    err = take_vector(s, entry, n, emit);
   if (err == 0)
-    err = uvllm__vectors_count(n, s->expected, emit);
+    err = uvllm__vectors_count(n, s->ninputs, emit);
   if (err != 0)
     return err;
-  uvllm__gemini_usage(uvllm_json_get(root, "usageMetadata"), emit);
-  return UVLLM_COMPLETE;
+  tell_embedded(s, uvllm_json_get(root, "usageMetadata"), emit);
+  return s->expected - s->first > s->ninputs ? UVLLM_NEXT : UVLLM_COMPLETE;
 }
 
 
