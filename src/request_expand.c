@@ -147,9 +147,23 @@ static int read_presence_penalty(expansion_t* e, uvllm_request_t* r, uvllm_json_
 }
 
 
+/* One of more than 64 bits, which some servers answer with, cannot be meant by any
+ * number near it. */
+static int is_seed(uvllm_json_t v) {
+  const uvllm_str_t raw = uvllm_json_raw(v);
+  const int64_t n = uvllm_json_int(v, 0);
+  if (n == INT64_MIN || (n == INT64_MAX && !uvllm__str_eq(raw, "9223372036854775807")))
+    return 0;
+  const double d = uvllm_json_num(v, 0);
+  return d >= 0x1p53 || d <= -0x1p53 || d == (double) n; /* beyond, there are no fractions */
+}
+
+
 static int read_seed(expansion_t* e, uvllm_request_t* r, uvllm_json_t v) {
   if (!is(v, UVLLM_JSON_NUMBER))
     return uvllm__expand_fail(e, UVLLM__EINVAL, "seed", "is no number");
+  if (!is_seed(v))
+    return uvllm__expand_fail(e, UVLLM__EINVAL, "seed", "is no whole number of 64 bits");
   if (r->seed == INT64_MIN)
     r->seed = uvllm_json_int(v, 0);
   return 0;

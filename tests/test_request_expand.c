@@ -86,6 +86,19 @@ static void a_chat_with_everything(void** state) {
       "{\"name\":\"x\",\"schema\":{}}},\"tools\":[{}],\"tool_choice\":\"auto\"}");
 }
 
+/* -2^63 is none: it stands for a seed that is not set. */
+static void seeds_have_64_bits(void** state) {
+  (void) state;
+  assert_expands(UVLLM_CHAT, "{" HI ",\"seed\":9223372036854775807}",
+                 "{" HI ",\"seed\":9223372036854775807}");
+  assert_expands(UVLLM_CHAT, "{" HI ",\"seed\":-9223372036854775807}",
+                 "{" HI ",\"seed\":-9223372036854775807}");
+  assert_expands(UVLLM_CHAT, "{" HI ",\"seed\":9007199254740993}",
+                 "{" HI ",\"seed\":9007199254740993}");
+  assert_expands(UVLLM_CHAT, "{" HI ",\"seed\":1e3}", "{" HI ",\"seed\":1000}");
+  assert_expands(UVLLM_CHAT, "{" HI ",\"seed\":-0.0}", "{" HI ",\"seed\":0}");
+}
+
 static void what_changes_nothing_is_left_out(void** state) {
   (void) state;
   assert_expands(UVLLM_CHAT,
@@ -173,6 +186,13 @@ static void what_has_no_counterpart_is_named(void** state) {
     { "{" HI ",\"n\":0}", "body_json: n is no number above 0" },
     { "{" HI ",\"temperature\":\"hot\"}", "body_json: temperature is no number" },
     { "{" HI ",\"seed\":{}}", "body_json: seed is no number" },
+    { "{" HI ",\"seed\":15924764223251450000}",
+      "body_json: seed is no whole number of 64 bits" },
+    { "{" HI ",\"seed\":9223372036854775808}", "body_json: seed is no whole number of 64 bits" },
+    { "{" HI ",\"seed\":-9223372036854775808}",
+      "body_json: seed is no whole number of 64 bits" },
+    { "{" HI ",\"seed\":-1e300}", "body_json: seed is no whole number of 64 bits" },
+    { "{" HI ",\"seed\":1.5}", "body_json: seed is no whole number of 64 bits" },
     { "{" HI ",\"stop\":[1]}", "body_json: stop is no list of texts" },
     { "{" HI ",\"stop\":\"a\\u0000\"}", "body_json: stop is no list of texts" },
     { "{" HI ",\"model\":7}", "body_json: model is no string" },
@@ -211,6 +231,7 @@ static void survives_every_failed_allocation(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_chat_with_everything),
+    cmocka_unit_test(seeds_have_64_bits),
     cmocka_unit_test(what_changes_nothing_is_left_out),
     cmocka_unit_test(prompts_and_inputs_become_messages),
     cmocka_unit_test(fields_win),
