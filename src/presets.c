@@ -29,7 +29,7 @@ static const uvllm_kv_t kAzureV1[] = {
   { "auth", "api-key" },
   { "name.max_tokens", "max_completion_tokens" },
 };
-static const uvllm_kv_t kTogether[] = { { "schema", "direct" } };
+static const uvllm_kv_t kTogether[] = { { "schema", "direct" }, { "limit_window", "second" } };
 /* What Ollama's /v1 would ignore in silence. */
 static const uvllm_kv_t kOllama[] = { { "refuses", "n,tool_choice,logit_bias,service_tier,user" } };
 

@@ -93,19 +93,50 @@ static void kinds_outside_the_json_count(void** state) {
   }
 }
 
-static void assert_headers(const char* const (*headers)[2], size_t n, const char* expected) {
+static void assert_scaled(int scale, const char* const (*headers)[2], size_t n,
+                          const char* expected) {
   uvllm_request_t r = { .op = UVLLM_CHAT };
   const uvllm_attempt_t a = { .request = &r, .unix_ms = UINT64_C(1795250000000) };
   uvllm__headers_t h;
   record_t rec;
   record_init(&rec);
   uvllm__headers_begin(&h, &a);
+  h.bare_scale = scale;
   for (size_t i = 0; i < n; i++)
     uvllm__headers_take(&h, test_str(headers[i][0]), test_str(headers[i][1]), &rec.emit);
   uvllm__headers_flush(&h, &rec.emit);
   uvllm__headers_flush(&h, &rec.emit);
   assert_record(&rec, expected);
   record_free(&rec);
+}
+
+static void assert_headers(const char* const (*headers)[2], size_t n, const char* expected) {
+  assert_scaled(0, headers, n, expected);
+}
+
+/* Together's are of a second, of which what is left is over when it is read. */
+static void limits_without_a_window_have_the_rows(void** state) {
+  (void) state;
+  static const char* const together[][2] = {
+    { "x-ratelimit-limit", "10" },      { "x-ratelimit-remaining", "9" },
+    { "x-ratelimit-reset", "1" },       { "x-ratelimit-limit-dynamic", "7" },
+    { "X-TokenLimit-Limit", "3000" },   { "x-tokenlimit-remaining", "0" },
+  };
+  assert_scaled(60, together, 6, "limit requests_per_min 600 -1 -1\n"
+                                 "limit tokens_per_min 180000 -1 -1\n");
+  assert_scaled(1, together, 6, "limit requests_per_min 10 9 1000\n"
+                                "limit tokens_per_min 3000 0 -1\n");
+  assert_headers(together, 6, "");
+  static const char* const odd[][2] = { { "x-ratelimit-limit", "many" },
+                                        { "x-tokenlimit-limit", "-1" },
+                                        { "x-tokenlimit-", "5" }, { "x-ratelimit-", "5" } };
+  assert_scaled(60, odd, 4, "");
+  static const char* const huge[][2] = { { "x-ratelimit-limit", "922337203685477569" } };
+  assert_scaled(60, huge, 1, "limit requests_per_min 922337203685477569 -1 -1\n");
+  assert_int_equal(uvllm__headers_scale(NULL), 0);
+  assert_int_equal(uvllm__headers_scale("minute"), 1);
+  assert_int_equal(uvllm__headers_scale("second"), 60);
+  assert_int_equal(uvllm__headers_scale("day"), -1);
 }
 
 static void limits_are_known_by_their_names(void** state) {
@@ -132,6 +163,14 @@ static void limits_are_known_by_their_names(void** state) {
     { "x-ratelimit-tokens-query-cost", "32" },
   };
   assert_headers(mistral, 4, "limit requests_per_min 60 59 -1\nlimit tokens_per_min 500000 -1 -1\n");
+  static const char* const fireworks[][2] = {
+    { "x-ratelimit-limit-tokens-prompt", "60000" },
+    { "x-ratelimit-remaining-tokens-prompt", "59000" },
+    { "x-ratelimit-limit-tokens-generated", "6000" },
+    { "x-ratelimit-over-limit", "no" },
+  };
+  assert_headers(fireworks, 4, "limit input_per_min 60000 59000 -1\n"
+                               "limit output_per_min 6000 -1 -1\n");
   static const char* const aws[][2] = { { "x-amz-retry-after", "1500" },
                                         { "x-amzn-RequestId", "a-b" } };
   assert_headers(aws, 2, "retry_after 1500\nrequest_id a-b\n");
@@ -142,6 +181,7 @@ int main(void) {
     cmocka_unit_test(errors_of_every_dialect),
     cmocka_unit_test(kinds_outside_the_json_count),
     cmocka_unit_test(limits_are_known_by_their_names),
+    cmocka_unit_test(limits_without_a_window_have_the_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,7 @@ static void wrong_params_are_refused(void** state) {
                                 "reasoning_details" },
     { { "replay", "" }, "the parameter replay is neither none, reasoning_content nor "
                         "reasoning_details" },
+    { { "limit_window", "hour" }, "the parameter limit_window is neither second nor minute" },
     { { "tool_ids", "5" }, "the parameter tool_ids is no number from 6 to 10" },
     { { "tool_ids", "11" }, "the parameter tool_ids is no number from 6 to 10" },
     { { "tool_ids", "" }, "the parameter tool_ids is no number from 6 to 10" },

@@ -41,6 +41,13 @@ static int64_t parse_count(uvllm_str_t s) {
 }
 
 
+static unsigned int bare_bit(uvllm_str_t name) {
+  return uvllm__is_name(name, "limit")       ? LIMIT
+         : uvllm__is_name(name, "remaining") ? REMAINING
+         : uvllm__is_name(name, "reset")     ? RESET : 0;
+}
+
+
 static int is_daily(const uvllm__headers_limit_t* l) {
   const int64_t used = l->limit - l->remaining;
   if (l->reset_ms <= 0 || (l->seen & OF_A_MINUTE) != 0)
@@ -99,6 +106,27 @@ static void take_limit(uvllm__headers_t* h, int what, unsigned int bit, uvllm_st
 }
 
 
+int uvllm__headers_scale(const char* window) {
+  if (window == NULL)
+    return 0;
+  return strcmp(window, "second") == 0 ? 60 : strcmp(window, "minute") == 0 ? 1 : -1;
+}
+
+
+/* A limit that says nothing of its window. What is left of a second is of no use when
+ * it is read. */
+static void take_bare(uvllm__headers_t* h, int what, uvllm_str_t name, uvllm_str_t value,
+                      uvllm_emit_t* emit) {
+  const unsigned int bit = bare_bit(name);
+  if (h->bare_scale <= 0 || bit == 0 || (h->bare_scale > 1 && bit != LIMIT))
+    return;
+  h->limits[what].seen |= OF_A_MINUTE;
+  take_limit(h, what, bit, value, emit);
+  if (bit == LIMIT && h->limits[what].limit > 0 && h->limits[what].limit < INT64_MAX / 60)
+    h->limits[what].limit *= h->bare_scale;
+}
+
+
 /* Behind "x-ratelimit-": "limit-requests", "reset-tokens", "limit-req-minute"...
  * Others (of a project, by usage, dynamic) are not what a request is admitted by. */
 static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
@@ -107,11 +135,15 @@ static void take_x_ratelimit(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t 
                            : skip(&name, "remaining-") ? REMAINING
                            : skip(&name, "reset-")     ? RESET : 0;
   if (bit == 0)
-    return;
-  if (uvllm__is_name(name, "requests") || uvllm__is_name(name, "req-minute"))
+    take_bare(h, UVLLM__HEADERS_REQUESTS, name, value, emit);
+  else if (uvllm__is_name(name, "requests") || uvllm__is_name(name, "req-minute"))
     take_limit(h, UVLLM__HEADERS_REQUESTS, bit, value, emit);
   else if (uvllm__is_name(name, "tokens") || uvllm__is_name(name, "tokens-minute"))
     take_limit(h, UVLLM__HEADERS_TOKENS, bit, value, emit);
+  else if (uvllm__is_name(name, "tokens-prompt"))
+    take_limit(h, UVLLM__HEADERS_INPUT, bit, value, emit);
+  else if (uvllm__is_name(name, "tokens-generated"))
+    take_limit(h, UVLLM__HEADERS_OUTPUT, bit, value, emit);
 }
 
 
@@ -124,9 +156,7 @@ static void take_anthropic(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t va
                    : skip(&name, "input-tokens-")  ? UVLLM__HEADERS_INPUT
                    : skip(&name, "output-tokens-") ? UVLLM__HEADERS_OUTPUT
                                                    : UVLLM__HEADERS_LIMITS;
-  const unsigned int bit = uvllm__is_name(name, "limit")       ? LIMIT
-                           : uvllm__is_name(name, "remaining") ? REMAINING
-                           : uvllm__is_name(name, "reset")     ? RESET : 0;
+  const unsigned int bit = bare_bit(name);
   if (what == UVLLM__HEADERS_LIMITS || bit == 0)
     return;
   h->limits[what].seen |= OF_A_MINUTE;
@@ -222,6 +252,8 @@ static void take_x(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t value,
                    uvllm_emit_t* emit) {
   if (skip(&name, "x-ratelimit-") || skip(&name, "x-rate-limit-"))
     take_x_ratelimit(h, name, value, emit);
+  else if (skip(&name, "x-tokenlimit-"))
+    take_bare(h, UVLLM__HEADERS_TOKENS, name, value, emit);
   else if (is_request_id(name))
     take_request_id(h, value, emit);
   else if (uvllm__is_name(name, "x-amz-retry-after"))

@@ -6,6 +6,9 @@
  * Limits are known by their names, whoever the provider is:
  *   x-ratelimit-{limit,remaining,reset}-{requests,tokens}     OpenAI and most others
  *   x-ratelimit-{limit,remaining}-{req,tokens}-minute         Mistral
+ *   x-ratelimit-{limit,...}-tokens-{prompt,generated}         Fireworks, of a minute
+ *   x-{ratelimit,tokenlimit}-{limit,remaining,reset}          Together: of a second, or
+ *                                 of whatever the server's row says (bare_scale)
  *   anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,...}
  *   ratelimit: "api";r=0;t=55                                 Hugging Face: only when
  *                                                             to come again
@@ -32,6 +35,8 @@ typedef struct uvllm__headers_s {
   int ms_seen;         /* a wait in milliseconds, which goes before retry-after */
   int has_request_id;  /* one was told */
   int has_wait;        /* one was told */
+  int bare_scale;      /* how many windows of limits without a name make a minute: 60, 1,
+                          or 0: not known, so they are nothing */
   int any_limit;       /* one was begun since the last flush */
   char media_type[40]; /* "text/html"; "" without one */
   uvllm__headers_limit_t limits[UVLLM__HEADERS_LIMITS];
@@ -43,6 +48,8 @@ void uvllm__headers_take(uvllm__headers_t* h, uvllm_str_t name, uvllm_str_t valu
                         uvllm_emit_t* emit);
 /* Keep what the body is: "text/html". For begin(). */
 void uvllm__headers_media_type(uvllm__headers_t* h, uvllm_str_t type);
+/* bare_scale of a window's name: "second", "minute", or NULL: 0. -1: of any other. */
+int uvllm__headers_scale(const char* window);
 /* Tell the limits of which not all headers came. Cheap where there are none. */
 void uvllm__headers_flush(uvllm__headers_t* h, uvllm_emit_t* emit);
 

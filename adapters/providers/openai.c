@@ -53,6 +53,8 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
     return UVLLM_EUNSUPPORTED;
   s->op = r->op;
   uvllm__headers_begin(&s->head, attempt);
+  s->head.bare_scale =
+      uvllm__headers_scale(uvllm_param(attempt->params, attempt->nparams, "limit_window"));
   s->expected = expected_of(r);
   if (r->op == UVLLM_CHAT)
     s->replay = uvllm__openai_replay_of(uvllm_param(attempt->params, attempt->nparams, "replay"));

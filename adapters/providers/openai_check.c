@@ -98,6 +98,9 @@ static int check_words(uvllm_emit_t* emit) {
   if (ids != NULL && uvllm__quirk_id_len(ids) == 0)
     return uvllm__refuse_with(emit, UVLLM__EINVAL,
                               "the parameter tool_ids is no number from 6 to 10");
+  if (uvllm__headers_scale(uvllm_emit_param(emit, "limit_window")) < 0)
+    return uvllm__refuse_with(emit, UVLLM__EINVAL,
+                              "the parameter limit_window is neither second nor minute");
   return 0;
 }
 

@@ -32,6 +32,10 @@
  *   "tool_ids"    how many letters and digits an id of a tool call has there, 6 to 10: any
  *                 other id, as of calls that another provider's model made, is sent as one
  *                 made from it, the same each time
+ *   "limit_window"
+ *                 "second" or "minute": what the limits are of that an answer tells in
+ *                 x-ratelimit-limit and x-tokenlimit-limit, which do not say it; without
+ *                 it these headers are not looked at
  * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
  *   "region"      of the endpoint, and of signatures where the base URL tells none;
  *                 default "us-east-1"
@@ -70,7 +74,7 @@
  * All take:
  *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
  *                 effect where the provider's options set a base URL
- * Limit headers, where usage and reasoning stand in an answer, and how an error
+ * Other limit headers, where usage and reasoning stand in an answer, and how an error
  * looks need no data: they are known by their names.
  */
 #ifndef UVLLM_PRESET_H
