@@ -251,7 +251,7 @@ static void ids_are_nine_letters_and_digits(void** state) {
   (void) state;
   static const char* const ids[] = { "call_0_0", "call_0_1", "toolu_01A09q90qw90lq917835lq9",
                                      "a", "abcdefgh", "abcdefghij", "12345678-",
-                                     "\xc3\xa9" "1234567", "chatcmpl-tool-1",
+                                     "\xc3\xa9-234567", "chatcmpl-tool-1",
                                      "chatcmpl-tool-2" };
   enum { N = sizeof(ids) / sizeof(ids[0]) };
   char first[N][16], again[16];

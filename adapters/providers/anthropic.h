@@ -92,6 +92,7 @@ typedef struct uvllm__anthropic_replay_s {
   uvllm__buf_t out;
   uvllm__buf_t late; /* of the open block, what is written at its end: a signature,
                         an input, citations */
+  uvllm__buf_t deltas; /* of the open block, those of kinds that are not known */
   size_t start;      /* of the open block's element */
   int needed;        /* text and calls do not say it all */
   int err;
@@ -111,7 +112,6 @@ typedef struct uvllm__anthropic_s { /* the state of one attempt; zeroed */
   int64_t index;
   uint64_t text_bytes;
   int has_input;     /* it came in deltas */
-  int is_partial;    /* a delta of it was not understood */
   uint32_t ncalls;
   uvllm__anthropic_replay_t replay;
 
@@ -133,6 +133,7 @@ void uvllm__anthropic_replay_thought(uvllm__anthropic_t* s, uvllm_json_t text);
 void uvllm__anthropic_replay_signature(uvllm__anthropic_t* s, uvllm_json_t signature);
 void uvllm__anthropic_replay_citation(uvllm__anthropic_t* s, uvllm_json_t citation);
 void uvllm__anthropic_replay_input(uvllm__anthropic_t* s, uvllm_str_t piece);
+void uvllm__anthropic_replay_delta(uvllm__anthropic_t* s, uvllm_json_t delta);
 void uvllm__anthropic_replay_end(uvllm__anthropic_t* s);
 /* Tell it, if there is anything to hand back. 0, or UV_ENOMEM. */
 int uvllm__anthropic_replay_tell(uvllm__anthropic_t* s, uvllm_emit_t* emit);

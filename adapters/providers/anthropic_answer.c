@@ -113,7 +113,7 @@ static int begin_block(state_t* s, uvllm_json_t block, uvllm_emit_t* emit) {
   s->block = kind_of(uvllm_json_str(uvllm_json_get(block, "type")));
   s->begun = 1;
   s->text_bytes = 0;
-  s->has_input = s->is_partial = 0;
+  s->has_input = 0;
   uvllm__anthropic_replay_begin(s, block, emit);
   switch (s->block) {
     case UVLLM__BLOCK_SAYS:
@@ -184,7 +184,7 @@ static int take_typed(state_t* s, uvllm_str_t type, uvllm_json_t delta, uvllm_em
     return 0;
   }
   if (s->block == UVLLM__BLOCK_OTHER) {
-    s->is_partial = 1;
+    uvllm__anthropic_replay_delta(s, delta);
     return 0;
   }
   static const char* const known[] = { "text_delta", "thinking_delta", "input_json_delta" };
