@@ -2,7 +2,9 @@
  * data is empty is not given, and the last one is given even if the empty line
  * after it is missing. `id` and `retry` mean nothing to us. Where an event would
  * begin, JSON without a field's name is one too, to the next empty line: so servers
- * put an error into a stream (Google's).
+ * put an error into a stream (Google's). Others have a field called "error" for it
+ * (llama.cpp's), and nothing else tells that the answer is none: it is data of an
+ * event of this name.
  *
  * An event that lies whole in one read is given as slices of that read. Else, at
  * the read's end, what has come moves to f->tail: the joined data of the lines
@@ -115,7 +117,10 @@ static int take_field(uvllm__frames_t* f, uvllm_str_t line, int in_tail) {
     return add_data(f, value, in_tail);
   if (uvllm__str_eq(name, "event"))
     return set_name(f, value, in_tail);
-  return 0;
+  if (colon == NULL || !uvllm__str_eq(name, "error"))
+    return 0;
+  const int err = set_name(f, name, in_tail); /* first: data may move to its place */
+  return err == 0 ? add_data(f, value, in_tail) : err;
 }
 
 

@@ -108,6 +108,12 @@ static inline void sse_reference(uvllm_str_t text, uvllm__buf_t* out) {
       uvllm__buf_append(&name, p + skip, len - skip);
     } else if (len == 5 && memcmp(p, "event", 5) == 0) {
       uvllm__buf_clear(&name);
+    } else if (len >= 6 && memcmp(p, "error:", 6) == 0) {
+      size_t skip = len > 6 && p[6] == ' ' ? 7 : 6;
+      uvllm__buf_clear(&name);
+      uvllm__buf_append(&name, "error", 5);
+      uvllm__buf_append(&data, "\n", lines++ != 0);
+      uvllm__buf_append(&data, p + skip, len - skip);
     }
     if (len == 0 || last) {
       uvllm_frame_t frame = { .event = uvllm__buf_slice(&name), .data = uvllm__buf_slice(&data) };

@@ -101,6 +101,16 @@ static void sse_json_without_a_field_is_an_event(void** state) {
   gives_within("{123456\n\n", 6, "!20015");
 }
 
+static void sse_error_is_a_field_of_its_own(void** state) {
+  (void) state;
+  gives("data: 1\n\nerror: {\"code\":500}\n\ndata: [DONE]\n\n",
+        "<->1;<error>{\"code\":500};<->[DONE];");
+  gives("error:{}\n\nerror\n\nerrors: 1\n\nerror:\n\ndata: 2\n\n", "<error>{};<->2;");
+  gives("event: x\nerror: 1\ndata: 2\n\n", "<error>1\n2;");
+  gives("data: 1\nerror: 2\nevent: y\n\n", "<y>1\n2;");
+  gives("error: {}", "<error>{};");
+}
+
 static void sse_event_names(void** state) {
   (void) state;
   gives("event: one\ndata: 1\n\ndata: 2\n\ndata: 3\nevent:three\n\nevent: x\nevent: y\ndata: 4\n\n"
@@ -486,6 +496,7 @@ static void oom_at_every_allocation(void** state) {
 static void agrees_with_the_reference(void** state) {
   (void) state;
   static const char* const pieces[] = { "data: ", "data:", "data", "event: ", "event", ":",
+                                        "error: ", "error:",
                                         "\n",     "\n",    "\r",   "\r\n",    "\n\n",  " ",
                                         "x",      "id: 1" };
   uint64_t seed = 42;
@@ -516,6 +527,7 @@ int main(void) {
     cmocka_unit_test(sse_data_lines_are_joined),
     cmocka_unit_test(sse_other_fields_are_ignored),
     cmocka_unit_test(sse_json_without_a_field_is_an_event),
+    cmocka_unit_test(sse_error_is_a_field_of_its_own),
     cmocka_unit_test(sse_event_names),
     cmocka_unit_test(sse_event_without_data_is_none),
     cmocka_unit_test(sse_byte_order_mark),
