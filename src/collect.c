@@ -274,10 +274,23 @@ static uvllm_str_t slice_or_absent(const uvllm__buf_t* buf) {
 }
 
 
+/* Results refer to calls by their ids, of which some servers give all the same. */
+static int is_taken(const choice_t* ch, const uvllm__buf_t* id) {
+  for (size_t i = 0; i < ch->tools.len; i++) {
+    const tool_t* other = (const tool_t*) ch->tools.base[i];
+    if (other->begun && other->id.len == id->len &&
+        memcmp(other->id.base, id->base, id->len) == 0)
+      return 1;
+  }
+  return 0;
+}
+
+
 static int give_id(const choice_t* ch, tool_t* t) {
   char made[32];
-  if (t->id.len != 0)
+  if (t->begun || (t->id.len != 0 && !is_taken(ch, &t->id)))
     return 0;
+  uvllm__buf_clear(&t->id);
   int n = snprintf(made, sizeof(made), "call_%u_%u", ch->index, t->index);
   return uvllm__buf_append(&t->id, made, (size_t) n);
 }

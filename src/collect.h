@@ -36,7 +36,8 @@ typedef struct uvllm__tool_begin_s {
 /* Takes a fragment and says whether a TOOL_BEGIN is due first (never with an
  * error). It is held back until id and name are known or arguments come. Until then
  * the first id and the first name that are not empty count; a call that begins
- * without an id is given "call_<choice>_<index>" and keeps it. */
+ * without an id, or with that of another call of the choice, is given
+ * "call_<choice>_<index>" and keeps it. */
 int uvllm__collect_tool(uvllm__collect_t* c, uint32_t choice, uint32_t index, uvllm_str_t id,
                         uvllm_str_t name, uvllm_str_t json, uvllm__tool_begin_t* begin);
 enum { UVLLM__ANY_CHOICE = UVLLM__MAX_CHOICES };

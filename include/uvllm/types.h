@@ -171,7 +171,8 @@ typedef enum {
   UVLLM_EVENT_TEXT,       /* `text` */
   UVLLM_EVENT_REASONING,  /* `text` */
   UVLLM_EVENT_REFUSAL,    /* `text` */
-  UVLLM_EVENT_TOOL_BEGIN, /* `tool`: name and id (made, if none came), no json */
+  UVLLM_EVENT_TOOL_BEGIN, /* `tool`: name and id (made, if none came, or one
+                             that another call has), no json */
   UVLLM_EVENT_TOOL_DELTA, /* `tool`: a fragment of the arguments in json */
   UVLLM_EVENT_USAGE,      /* `usage`: totals so far, not increments */
   UVLLM_EVENT_EMBEDDING,  /* `vector`: of input number `index` */
