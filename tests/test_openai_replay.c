@@ -151,6 +151,36 @@ static void replay_that_is_not_ours_is_left(void** state) {
   }
 }
 
+/* By the ids of calls: some may have gone, and a call may bring its own. */
+static void what_came_with_a_call_goes_with_it(void** state) {
+  (void) state;
+  const uvllm_kv_t param = { "replay", "extra_content" };
+  const uvllm_message_t m[] = {
+    { .role = UVLLM_ASSISTANT,
+      .tool_calls_json = UVLLM_STR("[{\"id\":\"b\",\"x\":1},{\"id\":\"a\\u0062\"},{\"id\":\"d\","
+                                   "\"extra_content\":{\"own\":1}},{\"id\":\"e\"},{}]"),
+      .replay_json = UVLLM_STR("{\"openai\":{\"extra_content\":{\"ab\":{\"g\":\"A\"},\"b\":"
+                               "{\"g\":\"B\"},\"d\":{\"g\":\"D\"},\"e\":7,\"z\":{}}}}") },
+    { .role = UVLLM_ASSISTANT, .text = UVLLM_STR("Hi"),
+      .replay_json = UVLLM_STR("{\"openai\":{\"extra_content\":{\"b\":{}}}}") },
+  };
+  static const char expected[] =
+      "{\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+      "{\"id\":\"b\",\"x\":1,\"extra_content\":{\"g\":\"B\"}},"
+      "{\"id\":\"ab\",\"extra_content\":{\"g\":\"A\"}},"
+      "{\"id\":\"d\",\"extra_content\":{\"own\":1}},{\"id\":\"e\"},{}]},"
+      "{\"role\":\"assistant\",\"content\":\"Hi\"}]}";
+  sent_t s;
+  for (size_t at = 0, failed = 1; failed; at++) {
+    send_with(&s, &param, 1, request_of(m, 2), at);
+    failed = at == 0 || s.alloc.calls >= at;
+    assert_true(at == 0 ? s.err == 0 : s.err == 0 || s.err == UVLLM__ENOMEM);
+    if (s.err == 0)
+      assert_string_equal(s.body, expected);
+    free(s.body);
+  }
+}
+
 /* A row of one's own, or an option, says otherwise than the preset. */
 static void the_last_param_counts(void** state) {
   (void) state;
@@ -168,10 +198,10 @@ static void wrong_params_are_refused(void** state) {
     uvllm_kv_t param;
     const char* why;
   } wrong[] = {
-    { { "replay", "thinking" }, "the parameter replay is neither none, reasoning_content nor "
-                                "reasoning_details" },
-    { { "replay", "" }, "the parameter replay is neither none, reasoning_content nor "
-                        "reasoning_details" },
+    { { "replay", "thinking" }, "the parameter replay is neither none, reasoning_content, "
+                                "reasoning_details nor extra_content" },
+    { { "replay", "" }, "the parameter replay is neither none, reasoning_content, "
+                        "reasoning_details nor extra_content" },
     { { "limit_window", "hour" }, "the parameter limit_window is neither second nor minute" },
     { { "tool_ids", "5" }, "the parameter tool_ids is no number from 6 to 10" },
     { { "tool_ids", "11" }, "the parameter tool_ids is no number from 6 to 10" },
@@ -322,6 +352,7 @@ int main(void) {
     cmocka_unit_test(details_go_back_with_every_turn),
     cmocka_unit_test(nobody_else_is_sent_thoughts),
     cmocka_unit_test(replay_that_is_not_ours_is_left),
+    cmocka_unit_test(what_came_with_a_call_goes_with_it),
     cmocka_unit_test(the_last_param_counts),
     cmocka_unit_test(wrong_params_are_refused),
     cmocka_unit_test(thoughts_go_round),

@@ -56,11 +56,12 @@ typedef enum {
   UVLLM__REPLAY_NONE,
   UVLLM__REPLAY_CONTENT, /* reasoning_content, a string */
   UVLLM__REPLAY_DETAILS, /* reasoning_details, an array */
+  UVLLM__REPLAY_EXTRA,   /* extra_content of tool calls: an object, by their ids */
   UVLLM__REPLAY_UNKNOWN
 } uvllm__openai_replay;
 
 typedef struct uvllm__openai_kept_s { /* of a choice, for that */
-  uvllm__buf_t text; /* the reasoning; or the array, without its end */
+  uvllm__buf_t text; /* the reasoning; or the array or object, without its end */
   uvllm__buf_t late; /* members for behind the text that is open */
   int came;          /* there was such a member, perhaps an empty one */
   int open;          /* the array's last object is: in the text of this kind */
@@ -123,11 +124,18 @@ void uvllm__openai_keep_text(uvllm__openai_t* s, uint32_t choice, uvllm_str_t te
                              uvllm_emit_t* emit);
 void uvllm__openai_keep_details(uvllm__openai_t* s, uint32_t choice, uvllm_json_t details,
                                 int whole, uvllm_emit_t* emit);
+/* What came with a tool call of this id. */
+void uvllm__openai_keep_extra(uvllm__openai_t* s, uint32_t choice, uvllm_str_t id,
+                              uvllm_json_t extra, uvllm_emit_t* emit);
 /* Tell what was kept of a choice, now that it ends. */
 void uvllm__openai_tell_kept(uvllm__openai_t* s, uint32_t choice, int has_calls,
                              uvllm_emit_t* emit);
 void uvllm__openai_replay_free(uvllm__openai_t* s);
-/* The member that message i brings back, into its object. */
+/* What message i brings back for that, as it was told; absent: nothing, or what is not
+ * wanted. Valid as entries of the shape's list are. 0 or an error. */
+int uvllm__openai_replayed(uvllm__shape_t* shape, const uvllm_request_t* r, size_t i,
+                           uvllm__openai_replay replay, uvllm_json_t* value);
+/* The same as a member of the message's object, if it is one. */
 int uvllm__openai_put_replay(uvllm_json_writer_t* w, uvllm__shape_t* shape,
                              const uvllm_request_t* r, size_t i, uvllm__openai_replay replay);
 

@@ -94,7 +94,7 @@ static int check_words(uvllm_emit_t* emit) {
   const char* ids = uvllm_emit_param(emit, "tool_ids");
   if (uvllm__openai_replay_of(uvllm_emit_param(emit, "replay")) == UVLLM__REPLAY_UNKNOWN)
     return uvllm__refuse_with(emit, UVLLM__EINVAL, "the parameter replay is neither none, "
-                              "reasoning_content nor reasoning_details");
+                              "reasoning_content, reasoning_details nor extra_content");
   if (ids != NULL && uvllm__quirk_id_len(ids) == 0)
     return uvllm__refuse_with(emit, UVLLM__EINVAL,
                               "the parameter tool_ids is no number from 6 to 10");

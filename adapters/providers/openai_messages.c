@@ -7,6 +7,7 @@
 #include "openai.h"
 #include "hash.h"
 #include "openai_quirks.h"
+#include "shape_internal.h"
 
 typedef struct put_s {
   uvllm_json_writer_t* w;
@@ -54,8 +55,33 @@ static void put_id(const put_t* p, uvllm_str_t id) {
 }
 
 
-/* An object as it is, but for the id that stands under `name`. */
-static int put_with_id(const put_t* p, uvllm_json_t object, const char* name) {
+/* The member of this name, which may be any string. */
+static uvllm_json_t find(uvllm_json_t object, uvllm_str_t wanted) {
+  uvllm_json_t value, found = { NULL, 0 };
+  uvllm_str_t name;
+  uint32_t it = 0;
+  while (uvllm_json_next(object, &it, &name, &value))
+    if (name.len == wanted.len && (name.len == 0 || memcmp(name.base, wanted.base, name.len) == 0))
+      found = value;
+  return found;
+}
+
+
+/* What came with a call goes with it again, unless it is there already. */
+static void put_extra(const put_t* p, uvllm_json_t call, uvllm_json_t extras) {
+  const uvllm_json_t extra = find(extras, uvllm_json_str(uvllm_json_get(call, "id")));
+  if (uvllm_json_type_of(extra) != UVLLM_JSON_OBJECT ||
+      uvllm_json_type_of(uvllm_json_get(call, "extra_content")) != UVLLM_JSON_NONE)
+    return;
+  uvllm_json_name(p->w, "extra_content");
+  uvllm_json_write_raw(p->w, uvllm_json_raw(extra));
+}
+
+
+/* An object as it is, but for the id that stands under `name`, and what is by this id in
+ * `extras`. */
+static int put_with_id(const put_t* p, uvllm_json_t object, const char* name,
+                       uvllm_json_t extras) {
   const uvllm_json_t none = { NULL, 0 };
   uvllm_json_t value;
   uvllm_str_t member, id;
@@ -72,19 +98,20 @@ static int put_with_id(const put_t* p, uvllm_json_t object, const char* name) {
     else
       uvllm_json_write_raw(p->w, uvllm_json_raw(value));
   }
+  put_extra(p, object, extras);
   uvllm_json_end_object(p->w);
   return 0;
 }
 
 
-static int put_calls(const put_t* p, uvllm_json_t calls) {
+static int put_calls(const put_t* p, uvllm_json_t calls, uvllm_json_t extras) {
   uvllm_json_t call;
   uint32_t it = 0;
   int err = 0;
   uvllm_json_begin_array(p->w);
   while (err == 0 && uvllm_json_next(calls, &it, NULL, &call))
     if (uvllm_json_type_of(call) == UVLLM_JSON_OBJECT)
-      err = put_with_id(p, call, "id");
+      err = put_with_id(p, call, "id", extras);
     else
       uvllm_json_write_raw(p->w, uvllm_json_raw(call));
   uvllm_json_end_array(p->w);
@@ -96,16 +123,19 @@ static int put_calls(const put_t* p, uvllm_json_t calls) {
 
 static int put_tool_calls(const put_t* p, size_t i) {
   const uvllm_str_t json = p->r->messages[i].tool_calls_json;
-  uvllm__list_t calls;
+  uvllm_json_t calls, extras = { NULL, 0 };
   if (json.base == NULL)
     return 0;
+  int err = p->replay == UVLLM__REPLAY_EXTRA
+                ? uvllm__openai_replayed(p->shape, p->r, i, p->replay, &extras)
+                : 0;
   uvllm_json_name(p->w, "tool_calls");
-  if (p->id_len == 0) {
+  if (err != 0 || (p->id_len == 0 && uvllm_json_type_of(extras) == UVLLM_JSON_NONE)) {
     uvllm_json_write_raw(p->w, json);
-    return 0;
+    return err;
   }
-  const int err = uvllm__calls_begin(&calls, p->shape, p->r, i);
-  return err == 0 ? put_calls(p, calls.list) : err;
+  err = uvllm__shape_parse(p->shape, &p->shape->value, json, &calls);
+  return err == 0 ? put_calls(p, calls, extras) : err;
 }
 
 
@@ -135,6 +165,7 @@ static int put_message(const put_t* p, size_t i) {
 /* ---- body_json's ---- */
 
 static int put_caller(const put_t* p, uvllm_json_t message, uvllm_json_t calls) {
+  const uvllm_json_t none = { NULL, 0 };
   uvllm_json_t value;
   uvllm_str_t name;
   uint32_t it = 0;
@@ -145,7 +176,7 @@ static int put_caller(const put_t* p, uvllm_json_t message, uvllm_json_t calls) 
       return UVLLM__ENOMEM;
     uvllm_json_name_str(p->w, name);
     if (value.index == calls.index)
-      err = put_calls(p, calls);
+      err = put_calls(p, calls, none);
     else
       uvllm_json_write_raw(p->w, uvllm_json_raw(value));
   }
@@ -155,13 +186,15 @@ static int put_caller(const put_t* p, uvllm_json_t message, uvllm_json_t calls) 
 
 
 static int put_given(const put_t* p, uvllm_json_t message) {
+  const uvllm_json_t none = { NULL, 0 };
   const uvllm_json_t calls = uvllm_json_get(message, "tool_calls");
   if (uvllm_json_type_of(message) != UVLLM_JSON_OBJECT) {
     uvllm_json_write_raw(p->w, uvllm_json_raw(message));
     return 0;
   }
-  return uvllm_json_type_of(calls) == UVLLM_JSON_ARRAY ? put_caller(p, message, calls)
-                                                       : put_with_id(p, message, "tool_call_id");
+  return uvllm_json_type_of(calls) == UVLLM_JSON_ARRAY
+             ? put_caller(p, message, calls)
+             : put_with_id(p, message, "tool_call_id", none);
 }
 
 

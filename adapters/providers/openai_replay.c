@@ -3,10 +3,12 @@
  *
  *   {"openai":{"reasoning_content":"Let me see"}}
  *   {"openai":{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"Let"}]}}
+ *   {"openai":{"extra_content":{"call_1":{"google":{"thought_signature":"c2ln"}}}}}
  *
- * The former is wanted beside the tool calls that it led to, and nowhere else. The
- * latter goes back as it came, be it empty; what a stream brings of one detail in
- * fragments is joined, its texts as they stand in the JSON.
+ * The first is wanted beside the tool calls that it led to, and nowhere else. The
+ * second goes back as it came, be it empty; what a stream brings of one detail in
+ * fragments is joined, its texts as they stand in the JSON. The third is a member of
+ * each call, which comes with the call's id.
  */
 #include "openai.h"
 #include "json_writer.h"
@@ -16,7 +18,14 @@ typedef uvllm__openai_kept_t kept_t;
 static const char* const kMembers[UVLLM__REPLAY_UNKNOWN] = {
   [UVLLM__REPLAY_NONE] = "none",
   [UVLLM__REPLAY_CONTENT] = "reasoning_content",
-  [UVLLM__REPLAY_DETAILS] = "reasoning_details"
+  [UVLLM__REPLAY_DETAILS] = "reasoning_details",
+  [UVLLM__REPLAY_EXTRA] = "extra_content"
+};
+
+static const uvllm_json_type kTypes[UVLLM__REPLAY_UNKNOWN] = {
+  [UVLLM__REPLAY_CONTENT] = UVLLM_JSON_STRING,
+  [UVLLM__REPLAY_DETAILS] = UVLLM_JSON_ARRAY,
+  [UVLLM__REPLAY_EXTRA] = UVLLM_JSON_OBJECT
 };
 
 
@@ -183,6 +192,24 @@ void uvllm__openai_keep_details(uvllm__openai_t* s, uint32_t choice, uvllm_json_
 }
 
 
+/* ---- What comes with calls ---- */
+
+void uvllm__openai_keep_extra(uvllm__openai_t* s, uint32_t choice, uvllm_str_t id,
+                              uvllm_json_t extra, uvllm_emit_t* emit) {
+  kept_t* k = kept_of(s, choice, emit);
+  const uvllm_str_t raw = uvllm_json_raw(extra);
+  uvllm_json_writer_t w;
+  if (k == NULL)
+    return;
+  uvllm__buf_char(&k->text, k->came ? ',' : '{');
+  k->came = 1;
+  uvllm__json_writer_init(&w, &k->text);
+  uvllm_json_write_str(&w, id);
+  uvllm__buf_char(&k->text, ':');
+  s->no_memory |= uvllm__buf_append(&k->text, raw.base, raw.len) != 0;
+}
+
+
 /* ---- Telling ---- */
 
 static int write_kept(const uvllm__openai_t* s, kept_t* k, uvllm_json_writer_t* w) {
@@ -195,7 +222,7 @@ static int write_kept(const uvllm__openai_t* s, kept_t* k, uvllm_json_writer_t* 
     uvllm_json_write_str(w, k->text.len != 0 ? uvllm__buf_slice(&k->text) : empty);
   } else {
     close_detail(k);
-    uvllm__buf_char(&k->text, ']');
+    uvllm__buf_char(&k->text, s->replay == UVLLM__REPLAY_DETAILS ? ']' : '}');
     uvllm_json_write_raw(w, uvllm__buf_slice(&k->text));
   }
   uvllm_json_end_object(w);
@@ -234,20 +261,33 @@ void uvllm__openai_replay_free(uvllm__openai_t* s) {
 
 /* ---- Going back ---- */
 
-int uvllm__openai_put_replay(uvllm_json_writer_t* w, uvllm__shape_t* shape,
-                             const uvllm_request_t* r, size_t i, uvllm__openai_replay replay) {
-  const int wants_text = replay == UVLLM__REPLAY_CONTENT;
-  const int is_wanted = wants_text ? r->messages[i].tool_calls_json.base != NULL
-                                   : replay == UVLLM__REPLAY_DETAILS;
+int uvllm__openai_replayed(uvllm__shape_t* shape, const uvllm_request_t* r, size_t i,
+                           uvllm__openai_replay replay, uvllm_json_t* value) {
+  const uvllm_json_t none = { NULL, 0 };
+  const int has_calls = r->messages[i].tool_calls_json.base != NULL;
   uvllm_json_t own;
-  if (!is_wanted)
+  *value = none;
+  if (replay == UVLLM__REPLAY_NONE || replay == UVLLM__REPLAY_UNKNOWN ||
+      (replay != UVLLM__REPLAY_DETAILS && !has_calls))
     return 0;
   const int rc = uvllm__replay(shape, r, i, "openai", &own);
   if (rc != 1)
     return rc;
-  const uvllm_json_t value = uvllm_json_get(own, kMembers[replay]);
-  if (uvllm_json_type_of(value) != (wants_text ? UVLLM_JSON_STRING : UVLLM_JSON_ARRAY))
+  const uvllm_json_t kept = uvllm_json_get(own, kMembers[replay]);
+  if (uvllm_json_type_of(kept) == kTypes[replay])
+    *value = kept;
+  return 0;
+}
+
+
+int uvllm__openai_put_replay(uvllm_json_writer_t* w, uvllm__shape_t* shape,
+                             const uvllm_request_t* r, size_t i, uvllm__openai_replay replay) {
+  uvllm_json_t value;
+  if (replay == UVLLM__REPLAY_EXTRA || replay == UVLLM__REPLAY_UNKNOWN)
     return 0;
+  const int err = uvllm__openai_replayed(shape, r, i, replay, &value);
+  if (err != 0 || uvllm_json_type_of(value) == UVLLM_JSON_NONE)
+    return err;
   uvllm_json_name(w, kMembers[replay]);
   uvllm_json_write_raw(w, uvllm_json_raw(value));
   return 0;

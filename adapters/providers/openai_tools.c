@@ -134,6 +134,14 @@ static fragment_t read_fragment(uvllm__openai_t* s, uint32_t choice, uint32_t po
 }
 
 
+static void keep_extra(uvllm__openai_t* s, const fragment_t* f, uvllm_json_t extra,
+                       uvllm_emit_t* emit) {
+  if (s->replay == UVLLM__REPLAY_EXTRA && f->has_id &&
+      uvllm_json_type_of(extra) == UVLLM_JSON_OBJECT)
+    uvllm__openai_keep_extra(s, f->choice, f->id, extra, emit);
+}
+
+
 int uvllm__openai_tools(uvllm__openai_t* s, uint32_t choice, uvllm_json_t calls, int whole,
                         uvllm_emit_t* emit) {
   uvllm_json_t tool;
@@ -149,6 +157,7 @@ int uvllm__openai_tools(uvllm__openai_t* s, uint32_t choice, uvllm_json_t calls,
     if (!whole && call == NULL)
       continue;
     uvllm_emit_tool(emit, choice, whole ? position : call->index, f.id, f.name, f.json);
+    keep_extra(s, &f, uvllm_json_get(tool, "extra_content"), emit);
     any = 1;
   }
   return any;

@@ -27,7 +27,8 @@
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
  *   "replay"      the member of an assistant's message in which what it thought goes back:
- *                 "reasoning_content", beside tool calls only, or "reasoning_details".
+ *                 "reasoning_content", beside tool calls only, or "reasoning_details";
+ *                 or "extra_content", a member of each tool call (Google's signatures).
  *                 Answers have it in replay_json. "none", or without it, nothing goes back
  *   "tool_ids"    how many letters and digits an id of a tool call has there, 6 to 10: any
  *                 other id, as of calls that another provider's model made, is sent as one
