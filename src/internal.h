@@ -302,6 +302,7 @@ struct uvllm_client_s {
   uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
   int halves;                         /* this iteration has two turns of half the length */
   int scheduled, draining, will_dispatch;
+  uint32_t nreads;
   uint32_t nqueued, ninflight, nlive;
   uint64_t queued_bytes;
   uint64_t next_id;
