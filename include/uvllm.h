@@ -138,6 +138,13 @@ UVLLM_EXTERN int uvllm_preset_set(uvllm_client_t* client, const uvllm_preset_t* 
 UVLLM_EXTERN const uvllm_preset_t* uvllm_preset_find(const uvllm_client_t* client,
                                                      const char* name);
 
+/* A name of one's own for "provider/model": a target without a provider, whose model is
+ * this name, means that one, from its submit on. It replaces an alias of this name;
+ * target NULL: that goes. UV_EINVAL: an empty name, or a target without a provider or
+ * a model. */
+UVLLM_EXTERN int uvllm_alias_set(uvllm_client_t* client, const char* name,
+                                 const char* target);
+
 /* UVLLM_ENOPROVIDER if there is none. Waiting requests end with that code. */
 UVLLM_EXTERN int uvllm_provider_remove(uvllm_client_t* client, const char* name);
 

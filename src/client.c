@@ -67,7 +67,10 @@ uint64_t uvllm__random(uvllm_client_t* c) {
 
 /* ---- The turn -------------------------------------------------------------------- */
 
-enum { READS_A_DRAIN = 16 };
+enum {
+  READS_A_DRAIN = 16,
+  CACHED_REQUESTS = 512 /* of more than that nothing is found in the cache again */
+};
 
 static void drain(uvllm_client_t* c, void (*transport)(uvllm__transport_t* t));
 
@@ -136,7 +139,8 @@ static void schedule(void* ctx) {
  * in the processor's cache. */
 static void end_read(void* ctx) {
   uvllm_client_t* c = ctx;
-  if (++c->nreads % READS_A_DRAIN != 0 || !c->scheduled || c->draining || was_over(c))
+  if (++c->nreads % READS_A_DRAIN != 0 || !c->scheduled || c->draining || was_over(c) ||
+      c->ninflight > CACHED_REQUESTS)
     return;
   drain(c, uvllm__transport_tell_ends);
   schedule(c); /* names may be known by now: the turn's own drain tells them */
@@ -264,6 +268,7 @@ static void free_client(uvllm_client_t* c) {
   uvllm__attempts_free(c);
   uvllm__providers_free(c);
   uvllm__preset_rows_free(c);
+  uvllm__aliases_free(c);
   uvllm__rows_free(c);
   uvllm_queue_free(c->timers);
   uvllm__estimate_free(c->estimate);

@@ -62,6 +62,9 @@
  * Its replay_json has "stop_reason":"pause_turn" in it where the server has paused: the
  * turn, sent back as it is, goes on.
  * All take:
+ *   "model.X"     what the model X is called there ("model.gpt-4o" is "openai/gpt-4o"),
+ *                 in targets and in body_json. Results, prices and accounts have the
+ *                 provider's name
  *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
  *                 effect where the provider's options set a base URL
  * Limit headers, where usage and reasoning stand in an answer, and how an error
