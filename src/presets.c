@@ -10,9 +10,12 @@
 static const uvllm_kv_t kMistral[] = {
   { "name.max_completion_tokens", "max_tokens" },
   { "name.seed", "random_seed" },
+  { "tool_ids", "9" },
   { "refuses", "stream_options,user,metadata,store,logit_bias,logprobs,top_logprobs,"
                "service_tier,safety_identifier,prompt_cache_key" },
 };
+static const uvllm_kv_t kDeepseek[] = { { "replay", "reasoning_content" } };
+static const uvllm_kv_t kOpenrouter[] = { { "replay", "reasoning_details" } };
 static const uvllm_kv_t kResponses[] = { { "api", "responses" } };
 /* The last dated version that is no preview. */
 static const uvllm_kv_t kAzure[] = {
@@ -53,14 +56,14 @@ static const uvllm_preset_t kPresets[] = {
     .base_url = "https://api.anthropic.com", .model = "claude-sonnet-5",
     .key_env = "ANTHROPIC_API_KEY" },
   { ROW, .name = "openrouter", .base_url = "https://openrouter.ai/api/v1",
-    .price_as = "openrouter", .key_env = "OPENROUTER_API_KEY" },
+    .price_as = "openrouter", .key_env = "OPENROUTER_API_KEY", PARAMS(kOpenrouter) },
   { ROW, .name = "mistral", .base_url = "https://api.mistral.ai/v1",
     .model = "mistral-small-latest", .price_as = "mistral", .key_env = "MISTRAL_API_KEY",
     PARAMS(kMistral) },
   { ROW, .name = "groq", .base_url = "https://api.groq.com/openai/v1", .price_as = "groq",
     .key_env = "GROQ_API_KEY" },
   { ROW, .name = "deepseek", .base_url = "https://api.deepseek.com", .model = "deepseek-chat",
-    .price_as = "deepseek", .key_env = "DEEPSEEK_API_KEY" },
+    .price_as = "deepseek", .key_env = "DEEPSEEK_API_KEY", PARAMS(kDeepseek) },
   { ROW, .name = "xai", .base_url = "https://api.x.ai/v1", .price_as = "xai",
     .key_env = "XAI_API_KEY" },
   { ROW, .name = "together", .base_url = "https://api.together.xyz/v1",

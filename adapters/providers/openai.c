@@ -52,6 +52,7 @@ static int build(void* state, const uvllm_attempt_t* attempt, uvllm_http_t* http
   s->op = r->op;
   uvllm__headers_begin(&s->head, attempt);
   s->expected = expected_of(r);
+  uvllm__openai_keep_begin(s, attempt);
   if (r->op == UVLLM_RAW) {
     uvllm__raw_build(r, http);
   } else {
@@ -150,6 +151,11 @@ static int error(void* state, int http_status, uvllm_str_t body, uvllm_emit_t* e
 }
 
 
+static void fini(void* state) {
+  uvllm__openai_keep_end(state);
+}
+
+
 const uvllm_provider_ops_t uvllm__openai_ops = {
   .size = sizeof(uvllm_provider_ops_t),
   .default_base_url = "https://api.openai.com/v1",
@@ -161,6 +167,7 @@ const uvllm_provider_ops_t uvllm__openai_ops = {
   .frame = frame,
   .end = end,
   .error = error,
+  .fini = fini,
   .speaks_openai = 1,
   .pick = uvllm__openai_pick,
 };

@@ -5,6 +5,8 @@
  * openai_api.c     which API a chat goes to
  * openai_check.c   what a request may say
  * openai_body.c    the request's body
+ * openai_messages.c   its messages
+ * openai_replay.c  what goes back with the next turn
  * openai_answer.c  chat and text completions, streamed or whole
  * openai_tools.c   which fragment belongs to which tool call
  * openai_list.c    embeddings and models
@@ -14,6 +16,7 @@
 
 #include "dialects.h" /* declares uvllm__openai_ops */
 #include "fault.h"
+#include "buf.h"
 #include "json_like.h"
 #include "json_pick.h"
 #include "mem.h"
@@ -46,6 +49,8 @@ typedef struct uvllm__openai_told_s {
   uvllm_event_type type;
 } uvllm__openai_told_t;
 
+enum { UVLLM__OPENAI_KEEPS_NOTHING, UVLLM__OPENAI_KEEPS_TEXT, UVLLM__OPENAI_KEEPS_DETAILS };
+
 typedef struct uvllm__openai_s { /* the state of one attempt */
   uvllm__headers_t head;
   uvllm_op op;
@@ -58,6 +63,8 @@ typedef struct uvllm__openai_s { /* the state of one attempt */
   int no_memory;     /* a string could not be decoded: UV_ENOMEM */
   uvllm__openai_set_t seen, finished, tools, refused;
   uvllm__openai_told_t told;
+  int keep;          /* of its reasoning, to go back */
+  uvllm__buf_t kept; /* with an allocator as soon as there is something */
   uvllm__openai_call_t calls[UVLLM__OPENAI_CALLS];
 } uvllm__openai_t;
 
@@ -81,6 +88,21 @@ int uvllm__openai_done(uvllm__openai_t* s, uvllm_emit_t* emit);
 /* Whether all choices that were asked for, and at least one, have finished. */
 int uvllm__openai_is_finished(const uvllm__openai_t* s);
 void uvllm__openai_usage(uvllm_json_t usage, uvllm_emit_t* emit);
+
+/* What the param "replay" asks for: of each event, and then at the end of a choice
+ * with calls. */
+void uvllm__openai_keep_begin(uvllm__openai_t* s, const uvllm_attempt_t* attempt);
+void uvllm__openai_keep_text(uvllm__openai_t* s, uint32_t choice, uvllm_str_t text,
+                             const uvllm_emit_t* emit);
+void uvllm__openai_keep_details(uvllm__openai_t* s, uint32_t choice, uvllm_json_t details,
+                                const uvllm_emit_t* emit);
+void uvllm__openai_tell_kept(uvllm__openai_t* s, uint32_t choice, uvllm_emit_t* emit);
+void uvllm__openai_keep_end(uvllm__openai_t* s);
+
+/* The array of a chat's messages. */
+struct uvllm__shape_s;
+int uvllm__openai_put_messages(uvllm_json_writer_t* w, struct uvllm__shape_s* shape,
+                               const uvllm_attempt_t* attempt);
 
 /* Tell the calls of a message or delta. 1 if there were any. `whole`: they are
  * numbered by their position. */

@@ -113,6 +113,8 @@ static size_t emit(uvllm__openai_t* s, uint32_t choice, uvllm_event_type type, u
   if (text.len != 0) {
     s->told = (uvllm__openai_told_t) { s->told.ntexts + 1, s->told.others, v, choice, type };
     uvllm_emit_text(to, choice, type, text);
+    if (type == UVLLM_EVENT_REASONING)
+      uvllm__openai_keep_text(s, choice, text, to);
   }
   return text.len;
 }
@@ -184,16 +186,18 @@ static void take_function_call(uvllm__openai_t* s, uint32_t choice, uvllm_json_t
  * under both with the same text. */
 static void take_message(uvllm__openai_t* s, uint32_t choice, uvllm_json_t message, int whole,
                          uvllm_emit_t* to) {
-  enum { CONTENT, REASONING_CONTENT, REASONING, REFUSAL, TOOL_CALLS, FUNCTION_CALL, AUDIO, N };
+  enum { CONTENT, REASONING_CONTENT, REASONING, REFUSAL, TOOL_CALLS, FUNCTION_CALL, AUDIO, DETAILS,
+         N };
   static const uvllm_str_t names[N] = {
     UVLLM_STR("content"), UVLLM_STR("reasoning_content"), UVLLM_STR("reasoning"),
     UVLLM_STR("refusal"), UVLLM_STR("tool_calls"), UVLLM_STR("function_call"),
-    UVLLM_STR("audio")
+    UVLLM_STR("audio"), UVLLM_STR("reasoning_details")
   };
   uvllm_json_t v[N];
   UVLLM__JSON_PICK(message, names, v);
   if (emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING_CONTENT], to) == 0)
     emit(s, choice, UVLLM_EVENT_REASONING, v[REASONING], to);
+  uvllm__openai_keep_details(s, choice, v[DETAILS], to);
   take_content(s, choice, v[CONTENT], v[AUDIO], to);
   take_refusal(s, choice, v[REFUSAL], to);
   s->told.others |= is_a(UVLLM_JSON_ARRAY, v[TOOL_CALLS]) || is_object(v[FUNCTION_CALL]);
@@ -234,6 +238,8 @@ static void finish(uvllm__openai_t* s, uint32_t choice, uvllm_stop_reason stop,
     stop = UVLLM_STOP_TOOL;
   else if (stop == UVLLM_STOP_END && set_has(&s->refused, choice))
     stop = UVLLM_STOP_REFUSAL;
+  if (set_has(&s->tools, choice))
+    uvllm__openai_tell_kept(s, choice, to);
   uvllm_emit_stop(to, choice, stop);
 }
 
@@ -364,6 +370,8 @@ static int tell_as_noted(uvllm__openai_t* s, uvllm_json_t root, uvllm_emit_t* to
     return 0;
   see(s, note->words[NOTED_CHOICE]);
   uvllm_emit_text(to, note->words[NOTED_CHOICE], note->words[NOTED_TYPE], text);
+  if (note->words[NOTED_TYPE] == UVLLM_EVENT_REASONING)
+    uvllm__openai_keep_text(s, note->words[NOTED_CHOICE], text, to);
   return 1;
 }
 

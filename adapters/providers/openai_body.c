@@ -174,42 +174,12 @@ static void put_stream(put_t* p) {
 }
 
 
-/* ---- Messages ---- */
+/* ---- What is asked ---- */
 
-static void put_member(uvllm_json_writer_t* w, const char* name, uvllm_str_t value) {
-  if (value.base == NULL)
-    return;
-  uvllm_json_name(w, name);
-  uvllm_json_write_str(w, value);
-}
-
-
-static void put_message(uvllm_json_writer_t* w, const uvllm_message_t* m) {
-  static const char* const roles[] = { "system", "user", "assistant", "tool" };
-  uvllm_json_begin_object(w);
-  put_member(w, "role", uvllm__str(roles[m->role]));
-  put_member(w, "name", m->name);
-  put_member(w, "tool_call_id", m->tool_call_id);
-  uvllm_json_name(w, "content");
-  if (m->parts_json.base != NULL)
-    uvllm_json_write_raw(w, m->parts_json);
-  else
-    uvllm_json_write_str(w, m->text); /* null beside tool calls alone */
-  if (m->tool_calls_json.base != NULL) {
-    uvllm_json_name(w, "tool_calls");
-    uvllm_json_write_raw(w, m->tool_calls_json);
-  }
-  uvllm_json_end_object(w);
-}
-
-
-static void put_messages(put_t* p) {
+static int put_messages(put_t* p) {
   if (p->r->nmessages == 0 || !uvllm__body_begins(&p->body, "messages"))
-    return;
-  uvllm_json_begin_array(p->body.w);
-  for (size_t i = 0; i < p->r->nmessages; i++)
-    put_message(p->body.w, &p->r->messages[i]);
-  uvllm_json_end_array(p->body.w);
+    return 0;
+  return uvllm__openai_put_messages(p->body.w, &p->shape, p->attempt);
 }
 
 
@@ -250,10 +220,13 @@ static int put_fields(put_t* p) {
     put_encoding(p);
     return 0;
   }
+  int err = 0;
   if (r->op == UVLLM_CHAT)
-    put_messages(p);
+    err = put_messages(p);
   else
     put_prompt(p);
+  if (err != 0)
+    return err;
   put_stream(p);
   put_max_tokens(p);
   uvllm__body_count(&p->body, called(p, "n"), r->n);
@@ -265,7 +238,7 @@ static int put_fields(put_t* p) {
   uvllm__body_stop(&p->body, called(p, "stop"), r->stop);
   uvllm__body_chars(&p->body, called(p, "reasoning_effort"), r->reasoning_effort);
   uvllm__body_chars(&p->body, called(p, "service_tier"), r->service_tier);
-  const int err = put_schema(p);
+  err = put_schema(p);
   uvllm__body_raw(&p->body, "tools", r->tools_json);
   put_tool_choice(p);
   return err;

@@ -26,6 +26,11 @@
  *   "schema"      where a JSON Schema stands: "direct" is response_format.schema,
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
+ *   "replay"      what an answer with tool calls wants back in the next turn, carried by
+ *                 replay_json: "reasoning_content" (its reasoning as a text), or
+ *                 "reasoning_details" (the entries as they were sent). Of the first choice
+ *   "tool_ids"    "9": ids of tool calls must be nine letters and digits: others,
+ *                 of another provider's turns, are sent as nine made from them
  * What the Bedrock dialect takes (its key is a bearer token, or with a secret signs):
  *   "region"      of the endpoint, and of signatures where the base URL tells none;
  *                 default "us-east-1"
