@@ -138,13 +138,20 @@ UVLLM_EXTERN int uvllm_preset_set(uvllm_client_t* client, const uvllm_preset_t* 
 UVLLM_EXTERN const uvllm_preset_t* uvllm_preset_find(const uvllm_client_t* client,
                                                      const char* name);
 
+/* A name of one's own for "provider/model": a target without a provider, whose model is
+ * this name, means that one, from its submit on. It replaces an alias of this name;
+ * target NULL: that goes. UV_EINVAL: an empty name, or a target without a provider or
+ * a model. */
+UVLLM_EXTERN int uvllm_alias_set(uvllm_client_t* client, const char* name,
+                                 const char* target);
+
 /* UVLLM_ENOPROVIDER if there is none. Waiting requests end with that code. */
 UVLLM_EXTERN int uvllm_provider_remove(uvllm_client_t* client, const char* name);
 
 /* A model that answered before and then fails 16 times in a row (a 5xx, no connection,
  * no content in time, a broken answer; not 429, nor what the caller did wrong) is left
- * alone with that key: for 1 s, and twice as long each time, up to 30 s. Then one request
- * goes to find out, and with each answer two more. Those that wait stay queued
+ * alone with that key for 1 s. Then one request goes to find out; if it fails, that is for
+ * twice as long, up to 30 s, and with each answer two more go. Those that wait stay queued
  * (waiting_provider in the stats), in nobody's way; their attempts are not used up. */
 
 /* Copied; wiped from memory when replaced, removed or closed. */

@@ -2,10 +2,11 @@
  * they are not. Pure.
  *
  * Closed, it counts. It opens when 16 attempts in a row failed: a provider that answers
- * every other one is better asked again at once. Then nobody goes, for 1 s, and twice as
- * long each time it opens again, up to 30 s. After that one goes to find out; with an answer two
- * more may for each that comes, until 64 do at once: then it is closed. A failure
- * meanwhile opens it again. What had begun before it opened changes nothing any more.
+ * every other one is better asked again at once. Then nobody goes, for 1 s; after that
+ * one goes to find out, and if it fails it is open for twice as long, up to 30 s. With an
+ * answer two more may go for each that comes, until 64 do at once: then it is closed.
+ * Four failures in a row meanwhile open it again, for 1 s. What had begun before it opened
+ * changes nothing any more.
  * It does not open before anybody was answered: what has never worked is more likely a
  * mistake of the caller's than an outage, and is better told at once.
  */
@@ -23,6 +24,7 @@ typedef enum {
 typedef struct uvllm__breaker_s {
   uint64_t until_ns;       /* open until then */
   uint64_t open_ns;        /* for how long it was opened; 0: closed */
+  uint32_t rounds;         /* openings since an answer */
   uint32_t faults;         /* in a row */
   int has_answered;
   uint32_t generation;     /* counts the openings */

@@ -2,8 +2,9 @@
  *
  * All work that may call the user or remove something from curl happens in
  * drain(), once a loop turn: from the check handle after the poll, or from the
- * idle handle before it when something outside of the poll asked for it. A turn
- * ends after max_turn_us and goes on in the next one.
+ * idle handle before it when something outside of the poll asked for it; and between
+ * reads, where there are many. A turn ends after max_turn_us and goes on in the next
+ * one.
  *
  * Invariants: one uv_timer serves all deadlines, backoffs and limits; the check
  * handle is referenced exactly while a request lives.
@@ -66,14 +67,19 @@ uint64_t uvllm__random(uvllm_client_t* c) {
 
 /* ---- The turn -------------------------------------------------------------------- */
 
-static void drain(uvllm_client_t* c);
+enum {
+  READS_A_DRAIN = 16,
+  CACHED_REQUESTS = 512 /* of more than that nothing is found in the cache again */
+};
+
+static void drain(uvllm_client_t* c, void (*transport)(uvllm__transport_t* t));
 
 
 static void on_idle(uv_idle_t* idle) {
   uvllm_client_t* c = idle->data;
   c->turn_ns = 0;
   c->halves = 1;
-  drain(c);
+  drain(c, uvllm__transport_drain);
   c->halves = uvllm__turn_is_over(c);
 }
 
@@ -81,7 +87,7 @@ static void on_idle(uv_idle_t* idle) {
 static void on_check(uv_check_t* check) {
   uvllm_client_t* c = check->data;
   if (c->scheduled)
-    drain(c);
+    drain(c, uvllm__transport_drain);
   c->halves = 0;
 }
 
@@ -126,6 +132,18 @@ static void schedule(void* ctx) {
   c->scheduled = 1;
   if (!c->draining)
     uv_idle_start(&c->idle, on_idle);
+}
+
+
+/* A few at a time their requests end and others begin, while what they touch is still
+ * in the processor's cache. */
+static void end_read(void* ctx) {
+  uvllm_client_t* c = ctx;
+  if (++c->nreads % READS_A_DRAIN != 0 || !c->scheduled || c->draining || was_over(c) ||
+      c->ninflight > CACHED_REQUESTS)
+    return;
+  drain(c, uvllm__transport_tell_ends);
+  schedule(c); /* names may be known by now: the turn's own drain tells them */
 }
 
 
@@ -217,13 +235,13 @@ static void offer_room(uvllm_client_t* c) {
 static void close_handles(uvllm_client_t* c);
 
 
-static void drain(uvllm_client_t* c) {
+static void drain(uvllm_client_t* c, void (*transport)(uvllm__transport_t* t)) {
   c->scheduled = 0;
   c->draining = c->will_dispatch = 1;
   c->now_ns = uv_hrtime();
   if (c->turn_ns == 0)
     c->turn_ns = c->now_ns;
-  uvllm__transport_drain(c->transport);
+  transport(c->transport);
   run_timers(c, c->now_ns);
   run_resumed(c);
   run_finished(c);
@@ -250,6 +268,7 @@ static void free_client(uvllm_client_t* c) {
   uvllm__attempts_free(c);
   uvllm__providers_free(c);
   uvllm__preset_rows_free(c);
+  uvllm__aliases_free(c);
   uvllm__rows_free(c);
   uvllm_queue_free(c->timers);
   uvllm__estimate_free(c->estimate);
@@ -325,7 +344,7 @@ static void fit_descriptors(uvllm_client_t* c) {
 
 static int make_parts(uvllm_client_t* c) {
   const uvllm_alloc_t* a = &c->alloc;
-  uvllm__transport_host_t host = { c->loop, a, schedule, begin_read, c };
+  uvllm__transport_host_t host = { c->loop, a, schedule, begin_read, end_read, c };
   int err = uvllm_prices_new(&c->prices, a);
   if (err == 0)
     err = uvllm_tracker_new(&c->tracker, c->options.budget_pusd, a);

@@ -144,11 +144,16 @@ void uvllm__exchange_resume(uvllm__exchange_t* x) {
 }
 
 
-void uvllm__transport_drain(uvllm__transport_t* t) {
+void uvllm__transport_tell_ends(uvllm__transport_t* t) {
   if (t->curl != NULL)
     t->curl->ops->drain(t->curl);
   if (t->plain != NULL)
     t->plain->ops->drain(t->plain);
+}
+
+
+void uvllm__transport_drain(uvllm__transport_t* t) {
+  uvllm__transport_tell_ends(t);
   uvllm__dns_tell(t->dns, STARTS_PER_TURN, on_name);
 }
 

@@ -61,6 +61,8 @@ typedef struct uvllm__transport_host_s {
   /* Before each read: 1 if others want to run, and it is to wait for catch_up().
    * *now: the time of what is read now. */
   int (*begin_read)(void* ctx, uint64_t* now);
+  /* After each, from a clean stack: what it led to may be seen to at once. */
+  void (*end_read)(void* ctx);
   void* ctx;
 } uvllm__transport_host_t;
 
@@ -68,6 +70,8 @@ int uvllm__transport_new(uvllm__transport_t** t, const uvllm__transport_host_t* 
 /* No exchange may be left. closed() runs when the loop has let go of it all. */
 void uvllm__transport_close(uvllm__transport_t* t, void (*closed)(void* ctx), void* ctx);
 /* Tell about exchanges that have ended. From a clean stack. */
+void uvllm__transport_tell_ends(uvllm__transport_t* t);
+/* And let those begin whose names are known now: some each time. */
 void uvllm__transport_drain(uvllm__transport_t* t);
 /* Before the loop polls: reads what begin_read() has refused before. */
 void uvllm__transport_catch_up(uvllm__transport_t* t);

@@ -6,6 +6,7 @@
  *   circuit.c   which models answer with which key
  *   lane.c      where requests wait for a provider
  *   preset_rows.c   presets that the caller added
+ *   alias.c     names of the caller's own for models
  *   submit.c    admission: copy, refuse, queue
  *   facts.c     what a request will take: bytes, tokens, tier (pure)
  *   req.c       a request's states and its one exit
@@ -61,6 +62,7 @@ typedef struct uvllm__attempt_s uvllm__attempt_t;
 /* ---- Providers ----------------------------------------------------------------- */
 
 typedef struct uvllm__preset_row_s uvllm__preset_row_t; /* preset_rows.c */
+typedef struct uvllm__alias_s uvllm__alias_t;           /* alias.c */
 
 /* What an attempt keeps of its provider, however that changes meanwhile. */
 typedef struct uvllm__conf_s {
@@ -283,6 +285,7 @@ struct uvllm_client_s {
   uvllm_json_parser_t* submit_parser; /* a callback may submit while a frame is read */
   uvllm_queue_t* timers;              /* requests by their next deadline */
   uvllm__preset_row_t* presets;
+  uvllm__alias_t* aliases;
   uvllm__provider_t* providers;
   uvllm__provider_t* next_provider;   /* where the next dispatch begins */
   uvllm__row_t* rows[256];
@@ -302,6 +305,7 @@ struct uvllm_client_s {
   uint64_t turn_ns;                   /* when this turn's work began; 0: not yet */
   int halves;                         /* this iteration has two turns of half the length */
   int scheduled, draining, will_dispatch;
+  uint32_t nreads;
   uint32_t nqueued, ninflight, nlive;
   uint64_t queued_bytes;
   uint64_t next_id;
@@ -382,6 +386,10 @@ int uvllm__credential_is_left(const uvllm_req_t* req, uint64_t now, int at_once)
 
 /* preset_rows.c */
 void uvllm__preset_rows_free(uvllm_client_t* c);
+
+/* alias.c: a target that names no provider; UVLLM_ENOPROVIDER: it is no alias */
+int uvllm__alias_resolve(uvllm_client_t* c, uvllm_target_t* target);
+void uvllm__aliases_free(uvllm_client_t* c);
 
 /* submit.c: keeps the reason for uvllm_last_error(), gives err back */
 int uvllm__refuse(uvllm_client_t* c, int err, const char* why);

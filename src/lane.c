@@ -87,6 +87,8 @@ int uvllm__lane_enter(uvllm_req_t* req) {
 
 
 void uvllm__lane_leave(uvllm_req_t* req) {
+  if (req->lane == NULL)
+    return; /* there was no memory for it in another one */
   if_head_ask_again(req);
   uvllm_fair_remove(req->lane->fair, &req->lane_node);
   req->lane = NULL;

@@ -160,6 +160,24 @@ static int check_room(uvllm_client_t* c, size_t bytes) {
 }
 
 
+/* What a model is called at this provider; NULL: no other name is known. */
+static const char* other_name(const uvllm__conf_t* conf, uvllm_str_t model) {
+  for (size_t i = conf->nparams; model.base != NULL && i-- > 0;) {
+    const char* name = conf->params[i].name;
+    if (strncmp(name, "model.", 6) == 0 && strlen(name + 6) == model.len &&
+        memcmp(name + 6, model.base, model.len) == 0)
+      return conf->params[i].value;
+  }
+  return NULL;
+}
+
+
+static const char* own_name(const uvllm__conf_t* conf, const char* model) {
+  const char* other = other_name(conf, uvllm__str(model));
+  return other != NULL ? other : model;
+}
+
+
 /* All that can be known at once. Fills in the model that will be asked for. */
 static int check(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_provider_ops_t* ops,
                  uvllm_request_t* r, uvllm__facts_t* f, char** model) {
@@ -172,7 +190,7 @@ static int check(uvllm_client_t* c, uvllm__provider_t* p, const uvllm_provider_o
     *model = uvllm__strndup(&c->alloc, f->model);
     if (*model == NULL)
       return uvllm__refuse(c, UV_ENOMEM, "out of memory");
-    r->target.model = *model;
+    r->target.model = own_name(p->conf, *model);
   }
   f->model.base = NULL; /* it lies in the parser */
   if (r->target.model == NULL)
@@ -246,6 +264,8 @@ static int choose(uvllm_client_t* c, const uvllm__conf_t* conf, const uvllm_requ
     if (err == UV_ENOMEM)
       return err;
     model = uvllm_json_str(uvllm_json_get(root, "model"));
+    const char* other = other_name(conf, model);
+    model = other != NULL ? uvllm__str(other) : model;
   }
   *ops = uvllm__conf_ops(conf, r->op, model.base != NULL ? model : uvllm__str(conf->last_model));
   return *ops != NULL ? 0
@@ -286,16 +306,20 @@ int uvllm_submit(uvllm_client_t* c, const uvllm_request_t* request, uvllm_event_
     r = *request;
   }
   r.size = sizeof(r);
-  if (r.target.provider == NULL)
-    return uvllm__refuse(c, UVLLM_ENOPROVIDER, "the target names no provider");
+  if (r.target.provider == NULL && uvllm__alias_resolve(c, &r.target) != 0)
+    return uvllm__refuse(c, UVLLM_ENOPROVIDER, "the target names no provider, and no alias");
   uvllm__provider_t* p = uvllm__provider_find(c, r.target.provider);
   if (p == NULL)
     return uvllm__refuse(c, UVLLM_ENOPROVIDER, "no such provider");
   uvllm__expansion_t expansion = { .alloc = &c->alloc };
   const uvllm_provider_ops_t* ops;
+  r.target.model = own_name(p->conf, r.target.model);
+  const int is_named = r.target.model != NULL;
   int err = choose(c, p->conf, &r, &ops);
   if (err == 0)
     err = expand(c, p->conf, ops, &r, &expansion);
+  if (!is_named && r.target.model != p->conf->model)
+    r.target.model = own_name(p->conf, r.target.model); /* the body's */
   if (err == 0)
     err = check(c, p, ops, &r, &facts, &model);
   if (err == 0)

@@ -62,6 +62,7 @@ static void on_poll(uv_poll_t* poll, int status, int events) {
     put_off(w, events);
   } else {
     w->ready(w, 0, events);
+    w->transport->host.end_read(w->transport->host.ctx);
   }
 }
 
@@ -80,8 +81,10 @@ static void serve_late(uvllm__watch_t* w) {
 
 
 void uvllm__watch_catch_up(uvllm__transport_t* t) {
-  while (t->late.first != NULL && !uvllm__transport_begin_read(t))
+  while (t->late.first != NULL && !uvllm__transport_begin_read(t)) {
     serve_late(t->late.first);
+    t->host.end_read(t->host.ctx);
+  }
   if (t->late.first != NULL)
     uvllm__transport_schedule(t);
 }

@@ -12,7 +12,7 @@ shift 3
 
 # What touches the loop, sockets, files or their error codes. A module that does
 # not stand here is pure.
-impure="account attempt attempt_* batch batch_* circuit client credentials curl_* deliver dispatch dns error explain http
+impure="account alias attempt attempt_* batch batch_* circuit client credentials curl_* deliver dispatch dns error explain http
         http_curl http_plain lane limiter_uv log origin park plain_* preset_rows provider req request_copy stats submit
         watch"
 # Of a family that does, these parts do not.

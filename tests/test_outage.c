@@ -152,6 +152,29 @@ static void a_client_closes_while_they_wait(void** state) {
   core_end(&core);
 }
 
+static void without_memory_it_ends_instead_of_waiting(void** state) {
+  (void) state;
+  int n = 0;
+  begin();
+  break_model("gpt-4o");
+  for (;; n++) {
+    memset(&seen[0], 0, sizeof(seen[0]));
+    ask_model("gpt-4o", NULL, &seen[0]);
+    core.alloc.calls = 0;
+    core.alloc.fail_at = (size_t) n + 1;
+    core.alloc.fail_once = 1;
+    turn(20);
+    core.alloc.fail_at = 0;
+    if (!seen[0].done)
+      break;
+    assert_int_equal(seen[0].status, UV_ENOMEM);
+  }
+  assert_true(n >= 2); /* the lane, and its place in there */
+  uvllm_cancel(seen[0].req);
+  core_run(&core, FAULTS + 2 + n);
+  core_end(&core);
+}
+
 static void set_key(const char* label) {
   uvllm_key_t key;
   uvllm_key_init(&key);
@@ -196,6 +219,7 @@ int main(void) {
     cmocka_unit_test(one_goes_first_and_then_more),
     cmocka_unit_test(who_waits_may_go_in_any_way),
     cmocka_unit_test(a_client_closes_while_they_wait),
+    cmocka_unit_test(without_memory_it_ends_instead_of_waiting),
     cmocka_unit_test(each_key_has_a_circuit_of_its_own),
     cmocka_unit_test(mistakes_of_the_callers_open_nothing),
   };

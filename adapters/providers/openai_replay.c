@@ -5,10 +5,10 @@
  *   {"openai":{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"Let"}]}}
  *   {"openai":{"extra_content":{"call_1":{"google":{"thought_signature":"c2ln"}}}}}
  *
- * The first is wanted beside the tool calls that it led to, and nowhere else. The
- * second goes back as it came, be it empty; what a stream brings of one detail in
- * fragments is joined, its texts as they stand in the JSON. The third is a member of
- * each call, which comes with the call's id.
+ * It is wanted beside the tool calls that it led to, and nowhere else: some servers
+ * refuse it there. It goes back as it came, be it empty; but what a stream brings of one
+ * detail in fragments is joined, its texts as they stand in the JSON. The last is a
+ * member of each call, which comes with the call's id.
  */
 #include "openai.h"
 #include "json_writer.h"
@@ -235,7 +235,7 @@ void uvllm__openai_tell_kept(uvllm__openai_t* s, uint32_t choice, int has_calls,
                              uvllm_emit_t* emit) {
   kept_t* k = choice < s->nkept ? &s->kept[choice] : NULL;
   uvllm_json_writer_t* w;
-  if (k == NULL || !k->came || (s->replay == UVLLM__REPLAY_CONTENT && !has_calls))
+  if (k == NULL || !k->came || !has_calls)
     return;
   if (uvllm_json_writer_new(&w, uvllm_emit_alloc(emit)) == 0 && write_kept(s, k, w) == 0)
     uvllm_emit_replay(emit, choice, uvllm_json_writer_text(w));
@@ -264,11 +264,10 @@ void uvllm__openai_replay_free(uvllm__openai_t* s) {
 int uvllm__openai_replayed(uvllm__shape_t* shape, const uvllm_request_t* r, size_t i,
                            uvllm__openai_replay replay, uvllm_json_t* value) {
   const uvllm_json_t none = { NULL, 0 };
-  const int has_calls = r->messages[i].tool_calls_json.base != NULL;
   uvllm_json_t own;
   *value = none;
   if (replay == UVLLM__REPLAY_NONE || replay == UVLLM__REPLAY_UNKNOWN ||
-      (replay != UVLLM__REPLAY_DETAILS && !has_calls))
+      r->messages[i].tool_calls_json.base == NULL)
     return 0;
   const int rc = uvllm__replay(shape, r, i, "openai", &own);
   if (rc != 1)

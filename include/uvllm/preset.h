@@ -27,9 +27,9 @@
  *                 "value" is response_format.value; without it
  *                 response_format.json_schema
  *   "replay"      the member of an assistant's message in which what it thought goes back:
- *                 "reasoning_content", beside tool calls only, or "reasoning_details";
- *                 or "extra_content", a member of each tool call (Google's signatures).
- *                 Answers have it in replay_json. "none", or without it, nothing goes back
+ *                 "reasoning_content" or "reasoning_details"; or "extra_content", which is
+ *                 a member of each tool call (Google's signatures). Answers with tool
+ *                 calls have it in replay_json. "none", or without it, nothing goes back
  *   "tool_ids"    how many letters and digits an id of a tool call has there, 6 to 10: any
  *                 other id, as of calls that another provider's model made, is sent as one
  *                 made from it, the same each time
@@ -73,6 +73,9 @@
  * Its replay_json has "stop_reason":"pause_turn" in it where the server has paused: the
  * turn, sent back as it is, goes on.
  * All take:
+ *   "model.X"     what the model X is called there ("model.gpt-4o" is "openai/gpt-4o"),
+ *                 in targets and in body_json. Results, prices and accounts have the
+ *                 provider's name
  *   "models_url"  the base URL of lists of models, where they are elsewhere; of no
  *                 effect where the provider's options set a base URL
  * Other limit headers, where usage and reasoning stand in an answer, and how an error

@@ -134,8 +134,8 @@ typedef enum {
 } uvllm_transport;
 
 typedef struct uvllm_target_s {
-  const char* provider;
-  const char* model; /* NULL: the provider's default */
+  const char* provider; /* NULL: the model is an alias (uvllm_alias_set()) */
+  const char* model;    /* NULL: the provider's default */
   void* reserved[2]; /* NULL */
 } uvllm_target_t;
 

@@ -53,7 +53,7 @@ void chat_drop_message(chat_t* chat); /* the last one */
  * cancels it. Sets status and answer. */
 void chat_answer(chat_t* chat);
 /* The result as a JSON object and a newline (chat_json.c). 0, or CLI_USAGE. */
-int chat_write_json(const chat_t* chat, const uvllm_result_t* result);
+int chat_write_json(const uvllm_result_t* result);
 
 
 /* ---- A conversation (chat_talk.c) -------------------------------------------------------- */

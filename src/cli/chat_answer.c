@@ -150,7 +150,7 @@ static void on_done(uvllm_req_t* req, const uvllm_result_t* r) {
   if (!chat->ends_line && !chat->unwritten)
     putchar('\n');
   chat->status = judge(chat, r);
-  if (chat->args->common.json && chat_write_json(chat, r) != 0)
+  if (chat->args->common.json && chat_write_json(r) != 0)
     chat->status = CLI_USAGE;
   if (!chat->unwritten && cli_flush(stdout, "standard output") != 0)
     chat->status = CLI_USAGE;

@@ -93,10 +93,10 @@ static void put_error(uvllm_json_writer_t* w, const uvllm_result_t* r) {
 }
 
 
-static void put_result(uvllm_json_writer_t* w, const chat_t* chat, const uvllm_result_t* r) {
+static void put_result(uvllm_json_writer_t* w, const uvllm_result_t* r) {
   uvllm_json_begin_object(w);
-  put_word(w, "provider", chat->args->common.provider);
-  put_word(w, "model", chat->args->common.model);
+  put_word(w, "provider", r->target->provider);
+  put_word(w, "model", r->target->model);
   put_answer(w, r);
   put_usage(w, r->usage);
   put_count(w, "attempts", r->attempts);
@@ -109,11 +109,11 @@ static void put_result(uvllm_json_writer_t* w, const chat_t* chat, const uvllm_r
 }
 
 
-int chat_write_json(const chat_t* chat, const uvllm_result_t* result) {
+int chat_write_json(const uvllm_result_t* result) {
   uvllm_json_writer_t* w;
   int err = uvllm_json_writer_new(&w, NULL);
   if (err == 0) {
-    put_result(w, chat, result);
+    put_result(w, result);
     err = uvllm_json_writer_error(w);
   }
   if (err == 0) {

@@ -34,7 +34,7 @@ typedef struct cli_option_s {
 
 enum {
   CLI_HAS_MODEL = 1,    /* -m */
-  CLI_HAS_PROVIDER = 2  /* --base-url, --allow-http, --header, --prices, --transport */
+  CLI_HAS_PROVIDER = 2  /* --base-url, --allow-http, --header, --prices, --param, --transport */
 };
 
 typedef struct cli_command_s {
@@ -59,6 +59,8 @@ typedef struct cli_common_s {
   const char* prices;
   uvllm_kv_t* headers;
   size_t nheaders;
+  uvllm_kv_t* params;    /* of --param */
+  size_t nparams;
   uvllm_transport transport; /* from --transport, or UVLLM_TRANSPORT */
   int allow_http, json, verbosity, log_json;
   char** operands;      /* what is no option */

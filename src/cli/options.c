@@ -12,6 +12,7 @@ enum {
   OPT_HEADER,
   OPT_PRICES,
   OPT_TRANSPORT,
+  OPT_PARAM,
   OPT_JSON,
   OPT_LOG_JSON
 };
@@ -28,6 +29,9 @@ static const cli_option_t provider_options[] = {
   { "allow-http", OPT_ALLOW_HTTP, NULL, "plain http:// to other hosts than loopback" },
   { "header", OPT_HEADER, "'NAME: VALUE'", "send this header too; may be repeated" },
   { "prices", OPT_PRICES, "FILE", "prices in LiteLLM's format, over the built-in ones" },
+  { "param", OPT_PARAM, "NAME=VALUE",
+    "a parameter of the provider's dialect, such as\napi=responses, num_ctx=8192, or model.X=Y for what it\n"
+    "calls the model X; may be repeated" },
   { "transport", OPT_TRANSPORT, "NAME", "curl, plain (sockets, for http://), or auto" },
   { NULL, 0, NULL, NULL }
 };
@@ -115,6 +119,10 @@ static int take_model(cli_common_t* c, const char* value) {
     return CLI_USAGE;
   }
   const char* slash = strchr(value, '/');
+  if (slash == NULL && uvllm_preset_find(NULL, value) != NULL) { /* its default model */
+    c->provider = cli_strdup(value);
+    return 0;
+  }
   if (slash == NULL || slash[1] == '\0' || !is_provider_name(value, (size_t) (slash - value))) {
     cli_error("-m: '%s' is not PROVIDER/MODEL, such as openai/gpt-4o-mini", value);
     return CLI_USAGE;
@@ -146,6 +154,20 @@ static int take_header(cli_common_t* c, const char* value) {
 }
 
 
+static int take_param(cli_common_t* c, const char* value) {
+  const char* sign = strchr(value, '=');
+  if (sign == NULL || sign == value || sign[1] == '\0') {
+    cli_error("--param: '%s' is not NAME=VALUE", value);
+    return CLI_USAGE;
+  }
+  char* name = cli_strdup(value);
+  name[sign - value] = '\0';
+  c->params = cli_realloc(c->params, (c->nparams + 1) * sizeof(*c->params));
+  c->params[c->nparams++] = (uvllm_kv_t){ name, name + (sign - value) + 1 };
+  return 0;
+}
+
+
 static int take_transport(cli_common_t* c, const char* option, const char* value) {
   static const char* const names[] = { "auto", "curl", "plain" };
   static const uvllm_transport transports[] = { UVLLM_TRANSPORT_AUTO, UVLLM_TRANSPORT_CURL,
@@ -169,6 +191,7 @@ static int take_common(cli_common_t* c, int id, const char* value, int* status) 
     case OPT_BASE_URL: c->base_url = value; return 1;
     case OPT_ALLOW_HTTP: c->allow_http = 1; return 1;
     case OPT_HEADER: *status = take_header(c, value); return 1;
+    case OPT_PARAM: *status = take_param(c, value); return 1;
     case OPT_PRICES: c->prices = value; return 1;
     case OPT_TRANSPORT: *status = take_transport(c, "--transport", value); return 1;
     case OPT_JSON: c->json = 1; return 1;
@@ -282,7 +305,12 @@ void cli_common_free(cli_common_t* common) {
   for (size_t i = 0; i < common->nheaders; i++)
     free((char*) common->headers[i].name);
   free(common->headers);
+  for (size_t i = 0; i < common->nparams; i++)
+    free((char*) common->params[i].name);
+  free(common->params);
   free(common->provider);
+  common->params = NULL;
+  common->nparams = 0;
   common->headers = NULL;
   common->nheaders = 0;
   common->provider = NULL;

@@ -115,12 +115,14 @@ static int add_provider(cli_session_t* s, const cli_common_t* common,
   o.limits = options->limits;
   o.allow_http = common->allow_http;
   o.transport = common->transport;
-  const uvllm_kv_t region = { "region", getenv("AWS_REGION") };
-  if (is_amazons(options->provider) && has_env(region.value)) {
-    o.params = &region;
-    o.nparams = 1;
-  }
+  uvllm_kv_t* params = cli_alloc((common->nparams + 1) * sizeof(*params));
+  if (is_amazons(options->provider) && has_env(getenv("AWS_REGION")))
+    params[o.nparams++] = (uvllm_kv_t){ "region", getenv("AWS_REGION") };
+  for (size_t i = 0; i < common->nparams; i++) /* the last of a name counts */
+    params[o.nparams++] = common->params[i];
+  o.params = params;
   int err = uvllm_provider_set(s->client, &o);
+  free(params);
   if (err == 0)
     return 0;
   const char* why = uvllm_last_error(s->client);

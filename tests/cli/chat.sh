@@ -179,4 +179,18 @@ wait $pid
 equal status $? 130
 check 'what came is there' [ -s out ]
 
+it 'tells the dialect what it is told, and takes the default model'
+serve
+run 0 chat --json -m mock/gpt-4o --base-url "$url/v1" --param model.gpt-4o=llama3.2 Hello
+out_has '"model":"llama3.2"'
+run 0 chat --json -m mock/gpt-4o --base-url "$url/v1" --param api=responses Hello
+get /mock/stats > out
+run 0 chat --json -m anthropic --base-url "$url/anthropic" Hello
+out_has '"model":"claude-sonnet-5"'
+run 2 chat -m mock/x --param novalue Hello
+err_has "--param: 'novalue' is not NAME=VALUE"
+run 2 chat -m mock/x --base-url "$url/v1" --param api=nothing Hello
+err_has 'name no API'
+stop_server
+
 finish
