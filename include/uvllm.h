@@ -171,9 +171,10 @@ UVLLM_EXTERN void uvllm__key_init(uvllm_key_t* k, size_t size);
  * what was drawn on them stays drawn when it is replaced. A request goes with the key
  * that has most of its limits left, and with another one than that which has just
  * failed it. A key that the provider refuses (401) is used no more until it is
- * replaced, one that may not use a model (403) no more for that model, and one whose
- * quota is spent is left alone for as long as the provider says, else for a minute, and
- * longer each time; that another key takes over counts on no max_attempts. Without a
+ * replaced, one that may not use a model (403) no more for that model, where there is
+ * another key, and one whose quota is spent is left alone for a minute, longer each time,
+ * and for as long as the provider says; that another key takes over, each once, counts on
+ * no max_attempts. Without a
  * key that works requests end with the error that took the last one out.
  * UV_EINVAL: a control character in it. UV_E2BIG: too many. */
 UVLLM_EXTERN int uvllm_key_set(uvllm_client_t* client, const char* provider,

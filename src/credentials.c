@@ -136,6 +136,14 @@ int uvllm__has_key(const uvllm__provider_t* p) {
 }
 
 
+unsigned int uvllm__credentials_count(const uvllm__provider_t* p) {
+  unsigned int n = 0;
+  for (const uvllm__credential_t* cred = p->credentials; cred != NULL; cred = cred->next)
+    n++;
+  return n;
+}
+
+
 /* ---- Setting and removing -------------------------------------------------------------------- */
 
 static uvllm__credential_t** find(uvllm__provider_t* p, const char* label) {
@@ -166,14 +174,11 @@ static int has_limits(const uvllm_limits_t* l) {
 static int place_for(uvllm_client_t* c, uvllm__provider_t* p, const char* label,
                      const uvllm_limits_t* limits, uvllm__credential_t** out) {
   uvllm__credential_t** slot = find(p, label);
-  unsigned int n = 0;
   if (*slot == NULL && !uvllm__has_key(p))
     slot = &p->credentials;
   if ((*out = *slot) != NULL)
     return uvllm_limiter_set((*out)->limiter, c->now_ns, limits);
-  for (uvllm__credential_t* cred = p->credentials; cred != NULL; cred = cred->next)
-    n++;
-  if (n >= UVLLM__MAX_KEYS)
+  if (uvllm__credentials_count(p) >= UVLLM__MAX_KEYS)
     return UV_E2BIG;
   *out = *slot = make_credential(c, limits);
   return *out != NULL ? 0 : UV_ENOMEM;
@@ -298,10 +303,13 @@ static void take_out(uvllm_req_t* req, int status, uint64_t now) {
     cred->out_until_ns = UVLLM__NEVER;
   } else if (status == UVLLM_EQUOTA) {
     quota_is_spent(cred, now);
-    if (att->has_retry_after && att->retry_after_ns < UVLLM__NEVER - now)
+    if (att->has_retry_after && att->retry_after_ns > cred->spent_ns &&
+        att->retry_after_ns < UVLLM__NEVER - now)
       cred->out_until_ns = now + att->retry_after_ns;
     words = "has spent its quota, and is left alone for a while";
-  } else if (status == UVLLM_EPERMISSION && model != NULL) {
+  } else if (status == UVLLM_EPERMISSION && model != NULL &&
+             uvllm__credential_is_left(req, now, 0)) {
+    /* else it may be this one prompt that is not allowed: nobody could tell */
     refuse_model(c, cred, model);
     words = "may not use the model, and is not used for it any more";
   } else {

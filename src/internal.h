@@ -350,6 +350,7 @@ int uvllm__credentials_limit(uvllm_client_t* c, uvllm__provider_t* p,
                              const uvllm_limits_t* limits);
 void uvllm__credential_unref(uvllm_client_t* c, uvllm__credential_t* cred);
 int uvllm__has_key(const uvllm__provider_t* p);
+unsigned int uvllm__credentials_count(const uvllm__provider_t* p);
 void uvllm__keys_remove(uvllm_client_t* c, uvllm__provider_t* p);
 /* Those that the request may go with now, as far as limits allow, best first. UV_EAGAIN:
  * not before *when_ns, since the model fails; or the error that took the last one out

@@ -296,10 +296,11 @@ void uvllm__req_complete(uvllm_req_t* req) {
 
 /* ---- Again? ------------------------------------------------------------------------------- */
 
-/* Another key may do what this one may not. */
+/* Another key may do what this one may not; each is tried once. */
 static int can_rotate(const uvllm_req_t* req, int status) {
   const unsigned int scope = uvllm_err_scope(status);
   return (scope & UVLLM_RETRY_KEY) && !(scope & UVLLM_RETRY_SAME) &&
+         req->rotations + 1 < uvllm__credentials_count(req->provider) &&
          uvllm__credential_is_left(req, req->client->now_ns, 0);
 }
 

@@ -151,6 +151,36 @@ static void a_forbidden_model_leaves_others_to_the_key(void** state) {
   core_end(&core);
 }
 
+static void each_key_is_tried_once(void** state) {
+  (void) state;
+  static const char* const words[] = { "status=403", "status=429,quota,retry-after=0" };
+  seen_t s;
+  for (int i = 0; i < 2; i++) {
+    begin("sk-a", "sk-b", NULL);
+    set_key("c", "sk-c");
+    ask_once("x", words[i], &s);
+    assert_int_equal(s.status, i == 0 ? UVLLM_EPERMISSION : UVLLM_EQUOTA);
+    assert_int_equal(s.attempts, 3);
+    core_end(&core);
+  }
+}
+
+static void a_403_does_not_take_the_last_key(void** state) {
+  (void) state;
+  uvllm_key_t key;
+  seen_t s;
+  core_begin(&core);
+  core_mock(&core, NULL, NULL);
+  uvllm_key_init(&key);
+  key.key = "sk-only";
+  assert_int_equal(uvllm_key_set(core.client, "mock", &key), 0);
+  ask_once("flagged", "status=403", &s);
+  assert_int_equal(s.status, UVLLM_EPERMISSION);
+  ask_once("harmless", NULL, &s);
+  assert_int_equal(s.status, 0);
+  core_end(&core);
+}
+
 static void refused_models_are_remembered_up_to_a_number(void** state) {
   (void) state;
   seen_t s;
@@ -381,6 +411,8 @@ int main(void) {
     cmocka_unit_test(without_a_key_that_works_it_is_said_at_once),
     cmocka_unit_test(a_spent_quota_leaves_the_key_alone_for_a_while),
     cmocka_unit_test(a_forbidden_model_leaves_others_to_the_key),
+    cmocka_unit_test(each_key_is_tried_once),
+    cmocka_unit_test(a_403_does_not_take_the_last_key),
     cmocka_unit_test(refused_models_are_remembered_up_to_a_number),
     cmocka_unit_test(what_a_replaced_key_was_told_is_not_its_successors),
     cmocka_unit_test(a_429_stops_one_key_and_another_goes_at_once),
